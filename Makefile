@@ -1,0 +1,41 @@
+# Thin front of the CMake presets; scripts/ does the work. `make help` lists the targets.
+.PHONY: all packages native windows lab demo test bench fuzz fmt lint clean help
+
+all: native windows ## Build everything: native release and Windows binaries
+
+packages: ## Install the Debian packages that are missing
+	@scripts/install-packages
+
+native: packages ## Native release build (device host, lab runner)
+	@scripts/build linux-release
+
+windows: packages ## The Windows binaries: virtiofs.exe and the lab's
+	@scripts/build windows-release
+
+lab: native windows ## What lab/run needs, the Wine prefix included
+	@scripts/make-wine-prefix
+
+demo: lab ## The main job: Windows programs work on a host directory; ends with "demo: OK"
+	@scripts/demo
+
+test: packages ## All tests: sanitizers, the lab, short fuzzing
+	@scripts/test
+
+bench: packages ## Benchmarks: ratios and medians of one run
+	@scripts/bench
+
+fuzz: packages ## Fuzz every parser of foreign bytes (FUZZ_SECONDS each, default 60)
+	@scripts/fuzz
+
+fmt: packages ## Format the sources in place
+	@scripts/format --fix
+
+lint: packages ## Check formatting and run clang-tidy
+	@scripts/format
+	@scripts/lint
+
+clean: ## Remove everything that was built
+	rm -rf build
+
+help: ## This list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /  make \1\t/' | expand -t 18

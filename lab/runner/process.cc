@@ -1,0 +1,140 @@
+#include "lab/runner/process.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <utility>
+
+namespace lab {
+
+namespace {
+
+int exit_code_of(int status) {
+    return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+[[noreturn]] void exec_child(const ProcessSpec& spec, int error_pipe) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    const auto give_up = [&] {
+        const int error = errno;
+        [[maybe_unused]] const ssize_t written = write(error_pipe, &error, sizeof error);
+        _exit(127);
+    };
+    if (!spec.inherit_stdin) {
+        const int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+        if (null < 0 || dup2(null, STDIN_FILENO) < 0) give_up();
+    }
+    if (!spec.log_file.empty()) {
+        const int log = open(spec.log_file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+        if (log < 0 || dup2(log, STDOUT_FILENO) < 0 || dup2(log, STDERR_FILENO) < 0) give_up();
+    }
+    for (const auto& [name, value] : spec.environment)
+        setenv(name.c_str(), value.c_str(), 1);
+    std::vector<char*> arguments;
+    for (const auto& argument : spec.arguments)
+        arguments.push_back(const_cast<char*>(argument.c_str()));
+    arguments.push_back(nullptr);
+    execv(arguments[0], arguments.data());
+    give_up();
+    _exit(127);
+}
+
+}  // namespace
+
+std::expected<Process, std::string> Process::start(const ProcessSpec& spec) {
+    int error_pipe[2];
+    if (pipe2(error_pipe, O_CLOEXEC) < 0)
+        return std::unexpected(fmt::format("cannot make a pipe: {}", strerror(errno)));
+    const pid_t pid = fork();
+    if (pid == 0) exec_child(spec, error_pipe[1]);
+    const int fork_error = errno;
+    close(error_pipe[1]);
+    int exec_error = 0;
+    ssize_t got = 0;
+    if (pid > 0) {
+        do
+            got = read(error_pipe[0], &exec_error, sizeof exec_error);
+        while (got < 0 && errno == EINTR);
+    }
+    close(error_pipe[0]);
+    if (pid < 0) {
+        return std::unexpected(fmt::format("cannot start {}: {}", spec.arguments[0], strerror(fork_error)));
+    }
+    if (got == sizeof exec_error) {
+        waitpid(pid, nullptr, 0);
+        return std::unexpected(fmt::format("cannot run {}: {}", spec.arguments[0], strerror(exec_error)));
+    }
+    return Process(pid);
+}
+
+Process::Process(Process&& other) noexcept
+    : pid_(std::exchange(other.pid_, -1)), exit_code_(std::exchange(other.exit_code_, std::nullopt)) {}
+
+Process& Process::operator=(Process&& other) noexcept {
+    std::swap(pid_, other.pid_);
+    std::swap(exit_code_, other.exit_code_);
+    return *this;
+}
+
+Process::~Process() {
+    if (pid_ < 0 || poll()) return;
+    kill(pid_, SIGKILL);
+    wait();
+}
+
+std::optional<int> Process::poll() {
+    if (exit_code_) return exit_code_;
+    int status = 0;
+    if (waitpid(pid_, &status, WNOHANG) == pid_) exit_code_ = exit_code_of(status);
+    return exit_code_;
+}
+
+std::optional<int> Process::wait_for(std::chrono::milliseconds timeout) {
+    if (poll()) return exit_code_;
+    const int descriptor = static_cast<int>(syscall(SYS_pidfd_open, pid_, 0));
+    if (descriptor < 0) return poll();
+    pollfd event{.fd = descriptor, .events = POLLIN, .revents = 0};
+    ::poll(&event, 1, static_cast<int>(timeout.count()));
+    close(descriptor);
+    return poll();
+}
+
+int Process::wait() {
+    while (!exit_code_) {
+        int status = 0;
+        if (waitpid(pid_, &status, 0) == pid_) {
+            exit_code_ = exit_code_of(status);
+        } else if (errno != EINTR) {
+            exit_code_ = 127;  // reaped elsewhere
+        }
+    }
+    return *exit_code_;
+}
+
+void Process::signal(int number) const {
+    if (pid_ > 0 && !exit_code_) kill(pid_, number);
+}
+
+std::string tail_of(const std::string& file, std::size_t lines) {
+    std::ifstream in(file);
+    std::vector<std::string> kept;
+    for (std::string line; std::getline(in, line);) {
+        if (kept.size() == lines) kept.erase(kept.begin());
+        kept.push_back(line);
+    }
+    std::string text;
+    for (const auto& line : kept)
+        text += "    " + line + "\n";
+    return text;
+}
+
+}  // namespace lab

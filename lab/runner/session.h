@@ -1,0 +1,32 @@
+// One lab run, inside its sandbox: a daemon on the shared directory, the device host, the real virtiofs.exe
+// under Wine, and a Windows program that sees the share as a drive.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace lab {
+
+struct SessionOptions {
+    std::string share;  // the host directory, absolute
+    char drive = 'V';
+    std::string tag = "lab";
+    std::string daemon = "/usr/lib/qemu/virtiofsd";
+    std::vector<std::string> daemon_arguments;    // after the socket and the source
+    std::vector<std::string> virtiofs_arguments;  // after -t and -m
+    std::vector<std::string> registry;  // "Name=value" under HKLM\Software\virtiofs; numbers become DWORDs
+    bool in_drive = false;              // the program starts with the drive as its current directory
+    std::vector<std::string> program;   // a Windows program and its arguments
+
+    std::string
+        windows_binaries;         // where virtiofs.exe, winfsp-x64.dll, launcher.exe and the redirect DLL are
+    std::string native_binaries;  // where device-host is
+    std::string scratch;          // private, empty, gone afterwards
+    std::string prefix;           // private Wine prefix
+};
+
+// Runs it and returns the program's exit code (its low 8 bits; 1 where those are 0 and the rest is not). 125
+// when the lab itself failed, after a message on stderr that says which part and shows the end of its log.
+int run_session(const SessionOptions& options);
+
+}  // namespace lab

@@ -1,0 +1,53 @@
+# Sourced by the lab's tests: a share in a temporary directory, and checks that say what they expected.
+set -euo pipefail
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+cd "$root"
+build=$root/build
+work=$(mktemp -d "$build/lab-test.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+share=$work/share
+mkdir "$share"
+checks=0
+
+# Host path -> path of a Wine program.
+windows() { printf 'Z:%s' "${1//\//\\}"; }
+
+fail() {
+    echo "FAIL: $*" >&2
+    exit 1
+}
+
+# expect WHAT ACTUAL EXPECTED
+expect() {
+    [ "$2" = "$3" ] || fail "$1: got '$2', expected '$3'"
+    checks=$((checks + 1))
+}
+
+# eventually WHAT COMMAND...: the command must succeed within 20 s.
+eventually() {
+    local what=$1 deadline=$((SECONDS + 20))
+    shift
+    until "$@"; do
+        [ "$SECONDS" -lt "$deadline" ] || fail "$what: not within 20 s"
+        sleep 0.05
+    done
+    checks=$((checks + 1))
+}
+
+# All descendants of a process, as seen from here, one pid a line.
+descendants() {
+    local child
+    for child in $(pgrep -P "$1" || true); do
+        echo "$child"
+        descendants "$child"
+    done
+}
+
+all_gone() {
+    local pid
+    for pid in "$@"; do
+        [ ! -d "/proc/$pid" ] || [ "$(awk '/^State/ {print $2}' "/proc/$pid/status" 2>/dev/null)" = Z ] || return 1
+    done
+}
+
+done_testing() { echo "$checks passed, 0 failed"; }

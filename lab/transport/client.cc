@@ -258,25 +258,29 @@ std::expected<void, Failure> Client::begin(AsyncCall& call, const Request& reque
     if (request.head.size() > kHeadBytes || request.payload.size() > kPayloadBytes) {
         return std::unexpected(Failure::kTooLong);
     }
-    const auto index = claim();
-    if (!index) return std::unexpected(index.error());
-    copy(slot(*index).head, request.head.data(), request.head.size());
-    copy(slot(*index).payload, request.payload.data(), request.payload.size());
-    {
-        const os::Guard guard(lock_);
-        if (!reaper_.started() && !reaper_.start(reaper_entry, this)) {
-            release(*index);
-            return std::unexpected(Failure::kNoThread);
-        }
-        pending_[*index] = &call;
-        call.slot_ = *index;
-        call.in_flight_ = true;
-        // Under the lock, or a cancellation could reach the slot before the call does.
-        post(*index,
-             {.head = static_cast<std::uint32_t>(request.head.size()),
-              .payload = static_cast<std::uint32_t>(request.payload.size())},
-             request.reply_room, true);
+    auto held = lease();
+    if (!held) return std::unexpected(held.error());
+    copy(held->head().data(), request.head.data(), request.head.size());
+    copy(held->payload().data(), request.payload.data(), request.payload.size());
+    return begin(call, static_cast<Lease&&>(*held),
+                 {.head = static_cast<std::uint32_t>(request.head.size()),
+                  .payload = static_cast<std::uint32_t>(request.payload.size())},
+                 request.reply_room);
+}
+
+std::expected<void, Failure> Client::begin(AsyncCall& call, Lease lease, Lengths request,
+                                           std::uint32_t reply_room) noexcept {
+    if (lease.client_ != this || request.head > kHeadBytes || request.payload > kPayloadBytes) {
+        return std::unexpected(Failure::kTooLong);
     }
+    const os::Guard guard(lock_);
+    if (!reaper_.started() && !reaper_.start(reaper_entry, this)) return std::unexpected(Failure::kNoThread);
+    lease.client_ = nullptr;  // from now on the reaper gives the slot back
+    pending_[lease.slot_] = &call;
+    call.slot_ = lease.slot_;
+    call.in_flight_ = true;
+    // Under the lock, or a cancellation could reach the slot before the call does.
+    post(lease.slot_, request, reply_room, true);
     return {};
 }
 

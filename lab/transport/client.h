@@ -125,6 +125,10 @@ class Client {
     // copied. After a failure `completed` is not called. Thread-safe; not from inside `completed`.
     std::expected<void, Failure> begin(AsyncCall& call, const Request& request) noexcept;
 
+    // The same for a request that was built in place: `lease` is one of this client's.
+    std::expected<void, Failure> begin(AsyncCall& call, Lease lease, Lengths request,
+                                       std::uint32_t reply_room = kPayloadBytes) noexcept;
+
     // Asks the server to end a call early; how it ends is the server's answer. Harmless when it has
     // completed, as long as the AsyncCall exists. Thread-safe.
     void cancel(AsyncCall& call) noexcept;

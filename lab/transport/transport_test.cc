@@ -1,5 +1,7 @@
 // The channel between threads and processes of the native side, its shared memory in hostile hands included.
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -18,6 +20,7 @@
 #include <vector>
 
 #include "lab/transport/client.h"
+#include "lab/transport/echo_handler.h"
 #include "lab/transport/server.h"
 
 namespace lab::transport {
@@ -30,87 +33,6 @@ std::string unique_name() {
     static std::atomic<int> counter{0};
     return "transport-test-" + std::to_string(::getpid()) + "-" + std::to_string(counter++);
 }
-
-std::span<const std::byte> bytes_of(const std::string& text) {
-    return std::as_bytes(std::span(text));
-}
-
-std::string text_of(std::span<const std::byte> bytes) {
-    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
-
-// Answers with the request; a head of "hold" is kept until it is cancelled or released.
-class EchoHandler final : public Handler {
-  public:
-    void handle(Call call) override {
-        if (text_of(call.head()) == "hold") {
-            const std::scoped_lock guard(lock_);
-            const CallId id = call.id();
-            held_.emplace(id, std::move(call));
-            changed_.notify_all();
-            if (const auto at = held_.find(id); at->second.cancelled()) finish(at, "cancelled");
-            return;
-        }
-        if (text_of(call.head()) == "block") {
-            std::unique_lock guard(lock_);
-            ++blocked_;
-            changed_.notify_all();
-            changed_.wait(guard, [this] { return open_; });
-            --blocked_;
-        }
-        std::ranges::copy(call.head(), call.reply_head().begin());
-        const auto head = static_cast<std::uint32_t>(call.head().size());
-        const auto payload = static_cast<std::uint32_t>(call.payload().size());
-        call.reply(head, payload);  // the payload lies there already
-    }
-    void cancel(CallId call) noexcept override {
-        const std::scoped_lock guard(lock_);
-        if (const auto at = held_.find(call); at != held_.end()) finish(at, "cancelled");
-    }
-    void client_gone(std::uint32_t client) noexcept override {
-        const std::scoped_lock guard(lock_);
-        gone_.push_back(client);
-        changed_.notify_all();
-    }
-
-    void wait_until_held(std::size_t count) {
-        std::unique_lock guard(lock_);
-        ASSERT_TRUE(changed_.wait_for(guard, 20s, [&] { return held_.size() == count; }));
-    }
-    void wait_until_blocked(int count) {
-        std::unique_lock guard(lock_);
-        ASSERT_TRUE(changed_.wait_for(guard, 20s, [&] { return blocked_ == count; }));
-    }
-    void wait_until_gone(std::uint32_t client) {
-        std::unique_lock guard(lock_);
-        ASSERT_TRUE(changed_.wait_for(guard, 20s, [&] { return std::ranges::count(gone_, client) == 1; }));
-    }
-    void open() {
-        const std::scoped_lock guard(lock_);
-        open_ = true;
-        changed_.notify_all();
-    }
-    void release_all() {
-        const std::scoped_lock guard(lock_);
-        while (!held_.empty())
-            finish(held_.begin(), "released");
-    }
-
-  private:
-    void finish(std::map<CallId, Call>::iterator at, const std::string& answer) {
-        Call call = std::move(at->second);
-        held_.erase(at);
-        std::ranges::copy(bytes_of(answer), call.reply_head().begin());
-        call.reply(static_cast<std::uint32_t>(answer.size()), 0);
-    }
-
-    std::mutex lock_;
-    std::condition_variable changed_;
-    std::map<CallId, Call> held_;
-    std::vector<std::uint32_t> gone_;
-    int blocked_ = 0;
-    bool open_ = false;
-};
 
 class TransportTest : public testing::Test {
   protected:
@@ -258,7 +180,7 @@ TEST_F(TransportTest, Handlers_ThatBlock_DoNotHoldUpOthers) {
     std::vector<std::thread> threads;
     for (int i = 0; i < 31; ++i)
         threads.emplace_back([&] { EXPECT_EQ(echo(client, "block"), "block"); });
-    handler_.wait_until_blocked(31);
+    ASSERT_TRUE(handler_.wait_until_blocked(31));
     EXPECT_EQ(echo(client, "quick"), "quick");
     EXPECT_GE(server_->worker_count(), 32u);
     handler_.open();
@@ -273,7 +195,7 @@ TEST_F(TransportTest, Call_WithAllSlotsTaken_WaitsForOne) {
     Waited first, second;
     ASSERT_TRUE(client.begin(first, {.head = bytes_of("hold")}));
     ASSERT_TRUE(client.begin(second, {.head = bytes_of("hold")}));
-    handler_.wait_until_held(2);
+    ASSERT_TRUE(handler_.wait_until_held(2));
     std::atomic<bool> answered{false};
     std::thread waiter([&] {
         EXPECT_EQ(echo(client, "third"), "third");
@@ -306,7 +228,7 @@ TEST_F(TransportTest, Cancel_OfAHeldCall_EndsIt) {
     ASSERT_TRUE(client.connect(name_.c_str()));
     Waited call;
     ASSERT_TRUE(client.begin(call, {.head = bytes_of("hold")}));
-    handler_.wait_until_held(1);
+    ASSERT_TRUE(handler_.wait_until_held(1));
     client.cancel(call);
     EXPECT_EQ(call.wait(), "cancelled");
     client.cancel(call);  // harmless
@@ -331,7 +253,7 @@ TEST_F(TransportTest, Server_ThatEnds_FailsCallsAtOnce) {
     ASSERT_TRUE(client.connect(name_.c_str()));
     Waited call;
     ASSERT_TRUE(client.begin(call, {.head = bytes_of("hold")}));
-    handler_.wait_until_held(1);
+    ASSERT_TRUE(handler_.wait_until_held(1));
     const auto before = Clock::now();
     server_.reset();
     const auto outcome = call.wait();
@@ -351,36 +273,48 @@ TEST_F(TransportTest, Server_StartedAgain_TakesReconnectedClients) {
     EXPECT_EQ(echo(client, "again"), "again");
 }
 
-// Runs `body` in a child that then waits to be killed; returns its process id once `body` is done.
-pid_t spawn(const std::function<void()>& body) {
-    int ready[2];
-    EXPECT_EQ(::pipe(ready), 0);
-    const pid_t child = ::fork();
-    if (child == 0) {
-        body();
-        EXPECT_EQ(::write(ready[1], "x", 1), 1);
-        for (;;)
-            ::pause();
+// The peer program as a process; the constructor returns once it said that it is ready.
+class Peer {
+  public:
+    Peer(const char* role, const std::string& name) {
+        int ready[2], input[2];
+        EXPECT_EQ(::pipe2(ready, O_CLOEXEC), 0);
+        EXPECT_EQ(::pipe2(input, O_CLOEXEC), 0);
+        posix_spawn_file_actions_t actions;
+        ::posix_spawn_file_actions_init(&actions);
+        ::posix_spawn_file_actions_adddup2(&actions, input[0], 0);
+        ::posix_spawn_file_actions_adddup2(&actions, ready[1], 1);
+        std::string words[] = {TRANSPORT_PEER, role, name};
+        char* arguments[] = {words[0].data(), words[1].data(), words[2].data(), nullptr};
+        EXPECT_EQ(::posix_spawn(&process_, TRANSPORT_PEER, &actions, nullptr, arguments, environ), 0);
+        ::posix_spawn_file_actions_destroy(&actions);
+        ::close(ready[1]);
+        ::close(input[0]);
+        input_ = input[1];
+        char byte = 0;
+        EXPECT_EQ(::read(ready[0], &byte, 1), 1);
+        EXPECT_EQ(byte, 'r');
+        ::close(ready[0]);
     }
-    char byte;
-    EXPECT_EQ(::read(ready[0], &byte, 1), 1);
-    ::close(ready[0]);
-    ::close(ready[1]);
-    return child;
-}
+    ~Peer() { kill(); }
+    Peer(const Peer&) = delete;
+    Peer& operator=(const Peer&) = delete;
 
-void kill_and_reap(pid_t child) {
-    ::kill(child, SIGKILL);
-    ::waitpid(child, nullptr, 0);
-}
+    void kill() {
+        if (process_ <= 0) return;
+        ::kill(process_, SIGKILL);
+        ::waitpid(process_, nullptr, 0);
+        ::close(input_);
+        process_ = -1;
+    }
+
+  private:
+    pid_t process_ = -1;
+    int input_ = -1;
+};
 
 TEST_F(TransportTest, Server_ThatIsKilled_FailsWaitersWithinASecondAndIsReplaced) {
-    const pid_t child = spawn([this] {
-        auto* handler = new EchoHandler;
-        auto server = Server::start({.name = name_}, *handler);
-        if (!server) std::_Exit(1);
-        server->release();
-    });
+    Peer server("serve", name_);
     Client client;
     ASSERT_TRUE(client.connect(name_.c_str()));
     EXPECT_EQ(echo(client, "alive"), "alive");
@@ -388,7 +322,7 @@ TEST_F(TransportTest, Server_ThatIsKilled_FailsWaitersWithinASecondAndIsReplaced
     ASSERT_TRUE(client.begin(call, {.head = bytes_of("hold")}));
     std::thread blocked([&] { EXPECT_EQ(echo(client, "hold"), std::unexpected(Failure::kServerGone)); });
     const auto before = Clock::now();
-    kill_and_reap(child);
+    server.kill();
     EXPECT_EQ(call.wait(), std::unexpected(Failure::kServerGone));
     blocked.join();
     EXPECT_LT(Clock::now() - before, 1s);
@@ -400,25 +334,17 @@ TEST_F(TransportTest, Server_ThatIsKilled_FailsWaitersWithinASecondAndIsReplaced
 
 TEST_F(TransportTest, Client_ThatIsKilled_LosesItsSlotsAndCalls) {
     start(4);
-    const pid_t child = spawn([this] {
-        auto* client = new Client;
-        if (!client->connect(name_.c_str())) std::_Exit(1);
-        auto* lease = new auto(client->lease());
-        if (!*lease) std::_Exit(1);
-        for (int i = 0; i < 3; ++i) {
-            if (!client->begin(*new Waited, {.head = bytes_of("hold")})) std::_Exit(1);
-        }
-    });
-    handler_.wait_until_held(3);
-    kill_and_reap(child);
-    handler_.wait_until_gone(1);
+    Peer other("hang", name_);
+    ASSERT_TRUE(handler_.wait_until_held(3));
+    other.kill();
+    ASSERT_TRUE(handler_.wait_until_gone(1));
     Client client;
     ASSERT_TRUE(client.connect(name_.c_str()));
     EXPECT_EQ(client.number(), 1u);
     std::vector<Waited> calls(4);
     for (Waited& call : calls)
         ASSERT_TRUE(client.begin(call, {.head = bytes_of("hold")}));
-    handler_.wait_until_held(4);
+    ASSERT_TRUE(handler_.wait_until_held(4));
     handler_.release_all();
     for (Waited& call : calls)
         EXPECT_EQ(call.wait(), "released");
@@ -517,7 +443,7 @@ TEST_F(HostileTest, Reply_WithImpossibleLengths_IsNotedByTheClient) {
     ASSERT_TRUE(lease);
     std::ranges::copy(bytes_of("hold"), lease->head().begin());
     std::thread forger([&] {
-        handler_.wait_until_held(1);
+        EXPECT_TRUE(handler_.wait_until_held(1));
         slot(0).head_bytes = kHeadBytes + 1;
         slot(0).state = region::kDone;
         os::wake(slot(0).state, os::kAllWaiters);

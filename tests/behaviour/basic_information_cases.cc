@@ -228,6 +228,28 @@ constexpr auto kCases = std::to_array<Case>({
          c.make_file(u"d\\f", "text");
          c.equal(c.contents(u"d\\f"), "text");
      }},
+    {"Overwrite_AddsTheAttributesItIsGiven",
+     [](Context& c) {
+         c.make_file(u"f", "old");
+         File file = c.must_open({.name = u"f",
+                                  .access = access::kGenericRead | access::kGenericWrite,
+                                  .disposition = kOverwrite,
+                                  .attributes = attribute::kReadOnly});
+         c.equal(file.attributes(), attribute::kReadOnly | attribute::kArchive);
+         file.put("new", 0);
+         c.equal(file.read_text(0, 10), "new", "written through the overwriting handle");
+     }},
+    {"Supersede_TakesTheAttributesItIsGiven",
+     [](Context& c) {
+         c.make_file(u"f", "old");
+         c.expect_open({.name = u"f",
+                        .access = access::kGenericWrite,
+                        .disposition = kSupersede,
+                        .attributes = attribute::kReadOnly},
+                       CreateAction::kSuperseded);
+         c.equal(c.attributes_of(u"f"), attribute::kReadOnly | attribute::kArchive);
+         c.equal(c.contents(u"f"), "");
+     }},
     {"Attributes_OfZero_LeaveWhatIsThere",
      [](Context& c) {
          c.make_file(u"f", "", attribute::kReadOnly);
@@ -255,13 +277,13 @@ constexpr auto kCases = std::to_array<Case>({
          c.equal(file.attributes(), kBits | attribute::kArchive);
      },
      Offers::kMetadata},
-    {"HiddenAttribute_DoesNotDisturbReadOnly",
+    {"HiddenAttribute_IsKeptOrRefusedClearly",
      [](Context& c) {
-         c.make_file(u"f", "text");
-         c.set_attributes(u"f", attribute::kHidden | attribute::kReadOnly);
-         c.equal(c.attributes_of(u"f") & attribute::kReadOnly, attribute::kReadOnly);
-         c.set_attributes(u"f", attribute::kHidden);
-         c.equal(c.attributes_of(u"f") & attribute::kReadOnly, 0U);
+         constexpr std::uint32_t kWanted = attribute::kHidden | attribute::kReadOnly | attribute::kArchive;
+         File file = open_file(c, "text");
+         const Status status = file.set_attributes(kWanted);
+         c.one_of(status, {Status::kSuccess, Status::kNotSupported});
+         c.equal(file.attributes(), status == Status::kSuccess ? kWanted : attribute::kArchive);
          c.equal(c.contents(u"f"), "text");
      }},
     {"ArchiveAttribute_CanBeCleared",

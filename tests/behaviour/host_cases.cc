@@ -1,4 +1,6 @@
 // What the host sees of the guest's work, and the guest of the host's: bytes, names, modes, links, changes.
+#include <sys/stat.h>
+
 #include <array>
 #include <filesystem>
 #include <fstream>
@@ -262,6 +264,22 @@ constexpr auto kCases = std::to_array<Case>({
          c.check(!fs::exists(c.host() / "missing"), "nothing was made behind a dangling link");
      },
      Offers::kHost},
+    {"Symlink_OpenedAsAReparsePoint_CanBeRemovedWithoutItsTarget",
+     [](Context& c) {
+         write_host(c.host() / "target", "kept");
+         fs::create_symlink("target", c.host() / "link");
+         File link = c.must_open({.name = u"link",
+                                  .access = access::kDelete | access::kReadAttributes,
+                                  .options = option::kOpenReparsePoint});
+         c.equal(link.attributes() & attribute::kReparsePoint, attribute::kReparsePoint);
+         const auto tag = link.query_as<AttributeTagInformation>(file_class::kAttributeTag);
+         c.equal(tag.reparse_tag, nt::kReparseTagSymlink);
+         c.equal(link.dispose(), Status::kSuccess);
+         link.close();
+         c.check(!fs::is_symlink(c.host() / "link"), "the link is gone");
+         c.equal(read_host(c.host() / "target"), "kept");
+     },
+     Offers::kHost},
     {"Symlink_OnTheWay_IsNotFollowedOutOfTheShare",
      [](Context& c) {
          fs::create_directory_symlink("/", c.host() / "out");
@@ -269,6 +287,37 @@ constexpr auto kCases = std::to_array<Case>({
          c.check(
              c.open({.name = u"out\\tmp", .options = option::kDirectoryFile}).status() != Status::kSuccess,
              "nor to a directory");
+     },
+     Offers::kHost},
+    {"SpecialFile_CannotBeOpenedAndDoesNotHang",
+     [](Context& c) {
+         c.equal(mkfifo((c.host() / "fifo").c_str(), 0600), 0, "mkfifo");
+         c.equal(c.names(), Names{u"fifo"});
+         for (const std::uint32_t right : {access::kGenericRead, access::kGenericWrite}) {
+             c.check(c.open({.name = u"fifo", .access = right}).status() != Status::kSuccess,
+                     "opening for data");
+         }
+         c.check(fs::is_fifo(c.host() / "fifo"), "it is still there");
+     },
+     Offers::kHost},
+    {"Volume_SizesAreTheHosts",
+     [](Context& c) {
+         File file = c.must_open({.name = u""});
+         const auto sizes = file.query_volume_as<SizeInformation>(volume_class::kSize);
+         const std::uint64_t unit = std::uint64_t{sizes.sectors_per_unit} * sizes.bytes_per_sector;
+         const fs::space_info host = fs::space(c.host());
+         c.equal(sizes.total_units, host.capacity / unit);
+         constexpr std::uint64_t kSlack = std::uint64_t{1} << 30;  // others use the disk meanwhile
+         const std::uint64_t available = sizes.available_units * unit;
+         c.check(available <= host.available + kSlack && available + kSlack >= host.available, "free space");
+     },
+     Offers::kHost},
+    {"IndexNumber_IsTheHosts",
+     [](Context& c) {
+         c.make_file(u"f");
+         struct stat status {};
+         c.equal(stat((c.host() / "f").c_str(), &status), 0, "stat");
+         c.equal(c.must_open({.name = u"f"}).index_number(), std::uint64_t{status.st_ino});
      },
      Offers::kHost},
     {"HardLinks_OfTheHost_ShareTheirIndexNumber",

@@ -1,0 +1,104 @@
+#include "lab/redirect/calls.h"
+
+#include <cstring>
+#include <new>
+
+namespace lab::redirect {
+namespace {
+
+// A volume's entry may be taken over by another server; then the connection is made anew, alone (exclusive
+// lock). Calls share the lock.
+struct Connection {
+    RTL_SRWLOCK lock = {};
+    std::uint32_t generation = 0;  // of the entry it was made for; 0: none
+    // Built at start, never destroyed: the process ends with its threads anywhere.
+    alignas(transport::Client) std::byte client[sizeof(transport::Client)] = {};
+
+    transport::Client& get() { return *std::launder(reinterpret_cast<transport::Client*>(client)); }
+};
+
+struct CallState {
+    MountTable* mounts = nullptr;
+    Connection connections[kMaxMounts];
+};
+constinit CallState g_calls;
+
+bool is_current(const Connection& connection, const Mount& mount) {
+    return connection.generation != 0 &&
+           connection.generation == mount.generation.load(std::memory_order_acquire);
+}
+
+bool greet(transport::Client& client) {
+    RequestHead hello;
+    hello.operation = Operation::kHello;
+    hello.process_id = GetCurrentProcessId();
+    ReplyHead reply;
+    const auto answer = client.call({.head = std::as_bytes(std::span(&hello, 1)), .payload = {}},
+                                    {.head = std::as_writable_bytes(std::span(&reply, 1)), .payload = {}});
+    return answer && answer->head == sizeof(reply) && reply.status == 0;
+}
+
+void reconnect(Connection& connection, const Mount& mount) {
+    RtlAcquireSRWLockExclusive(&connection.lock);
+    if (!is_current(connection, mount) && mount.state.load(std::memory_order_acquire) == Mount::kLive) {
+        transport::Client& client = connection.get();
+        client.disconnect();
+        connection.generation = 0;
+        char channel[kMaxChannelBytes + 1];
+        std::memcpy(channel, mount.channel, sizeof(channel));
+        channel[kMaxChannelBytes] = 0;
+        const std::uint32_t generation = mount.generation.load(std::memory_order_acquire);
+        if (client.connect(channel) && greet(client)) connection.generation = generation;
+    }
+    RtlReleaseSRWLockExclusive(&connection.lock);
+}
+
+}  // namespace
+
+void start_calls(MountTable* mounts) {
+    g_calls.mounts = mounts;
+    for (Connection& connection : g_calls.connections)
+        new (connection.client) transport::Client;
+}
+
+const MountTable& mounts() {
+    return *g_calls.mounts;
+}
+
+ServerCall::ServerCall(unsigned mount, Operation operation, std::uint64_t open) : mount_(mount) {
+    request_.operation = operation;
+    request_.open = open;
+    if (!mounts().is_live(mount)) return;
+    Connection& connection = g_calls.connections[mount];
+    const Mount& entry = mounts().entries[mount];
+    RtlAcquireSRWLockShared(&connection.lock);
+    if (!is_current(connection, entry)) {
+        RtlReleaseSRWLockShared(&connection.lock);
+        reconnect(connection, entry);
+        RtlAcquireSRWLockShared(&connection.lock);
+    }
+    locked_ = true;
+    if (!is_current(connection, entry)) return;
+    if (auto lease = connection.get().lease()) {
+        lease_ = std::move(*lease);
+        connected_ = true;
+    }
+}
+
+ServerCall::~ServerCall() {
+    lease_ = transport::Lease();
+    if (locked_) RtlReleaseSRWLockShared(&g_calls.connections[mount_].lock);
+}
+
+NTSTATUS ServerCall::exchange(std::size_t payload_bytes) {
+    if (!connected_) return kStatusVolumeDismounted;
+    std::memcpy(lease_.head().data(), &request_, sizeof(request_));
+    const auto answer = lease_.exchange(
+        {.head = sizeof(request_), .payload = static_cast<std::uint32_t>(payload_bytes)}, request_.length);
+    if (!answer || answer->head.size() < sizeof(reply_)) return kStatusVolumeDismounted;
+    std::memcpy(&reply_, answer->head.data(), sizeof(reply_));
+    reply_payload_ = answer->payload;
+    return static_cast<NTSTATUS>(reply_.status);
+}
+
+}  // namespace lab::redirect

@@ -1,0 +1,108 @@
+#include "lab/redirect/kernelbase.h"
+
+#include "lab/redirect/originals.h"
+
+namespace lab::redirect {
+namespace {
+
+struct KernelBase {
+    std::uintptr_t start = 0;
+    std::uintptr_t end = 0;
+};
+constinit KernelBase g_kernelbase;
+
+BOOL finish(NTSTATUS status) {
+    if (!is_error(status)) return TRUE;
+    SetLastError(RtlNtStatusToDosError(status));
+    return FALSE;
+}
+
+// Opens a path by name for one operation; closes with the object.
+class Opened {
+  public:
+    Opened(const wchar_t* path, ACCESS_MASK access, ULONG options) {
+        UNICODE_STRING name{};
+        if (!path || !RtlDosPathNameToNtPathName_U(path, &name, nullptr, nullptr)) {
+            status_ = to_ntstatus(nt::Status::kObjectPathNotFound);
+            return;
+        }
+        OBJECT_ATTRIBUTES attributes{};
+        attributes.Length = sizeof(attributes);
+        attributes.ObjectName = &name;
+        attributes.Attributes = OBJ_CASE_INSENSITIVE;
+        IO_STATUS_BLOCK io{};
+        status_ = hook::NtOpenFile(&handle_, access, &attributes, &io,
+                                   FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE,
+                                   options | FILE_OPEN_REPARSE_POINT | FILE_OPEN_FOR_BACKUP_INTENT);
+        RtlFreeUnicodeString(&name);
+    }
+    ~Opened() {
+        if (handle_) hook::NtClose(handle_);
+    }
+    Opened(const Opened&) = delete;
+    Opened& operator=(const Opened&) = delete;
+
+    NTSTATUS status() const { return status_; }
+    NTSTATUS set(ULONG information_class, void* buffer, ULONG bytes) const {
+        if (is_error(status_)) return status_;
+        IO_STATUS_BLOCK io{};
+        return hook::NtSetInformationFile(handle_, &io, buffer, bytes,
+                                          static_cast<FILE_INFORMATION_CLASS>(information_class));
+    }
+
+  private:
+    HANDLE handle_ = nullptr;
+    NTSTATUS status_ = STATUS_SUCCESS;
+};
+
+BOOL delete_by_disposition(const wchar_t* path, ULONG kind) {
+    const Opened file(path, DELETE | FILE_READ_ATTRIBUTES, kind);
+    BOOLEAN remove = TRUE;
+    return finish(file.set(info::kDisposition, &remove, sizeof(remove)));
+}
+
+// Wine's opens with DELETE_ON_CLOSE, which hides why a file cannot be deleted.
+BOOL WINAPI delete_file(const wchar_t* path) {
+    return delete_by_disposition(path, FILE_NON_DIRECTORY_FILE);
+}
+
+// Wine's follows reparse points.
+BOOL WINAPI remove_directory(const wchar_t* path) {
+    return delete_by_disposition(path, FILE_DIRECTORY_FILE | FILE_SYNCHRONOUS_IO_NONALERT);
+}
+
+// Wine's asks for no right but SYNCHRONIZE.
+BOOL WINAPI set_file_attributes(const wchar_t* path, DWORD attributes) {
+    const Opened file(path, FILE_WRITE_ATTRIBUTES | SYNCHRONIZE, FILE_SYNCHRONOUS_IO_NONALERT);
+    BasicInformation basic{};
+    basic.attributes = attributes ? attributes : FILE_ATTRIBUTE_NORMAL;
+    return finish(file.set(info::kBasic, &basic, sizeof(basic)));
+}
+
+}  // namespace
+
+void replace_kernelbase_functions() {
+    HMODULE module = GetModuleHandleW(L"kernelbase.dll");
+    if (!module) return;
+    const auto base = reinterpret_cast<std::uintptr_t>(module);
+    const auto* dos = reinterpret_cast<const IMAGE_DOS_HEADER*>(base);
+    const auto* headers =
+        reinterpret_cast<const IMAGE_NT_HEADERS64*>(base + static_cast<std::uint32_t>(dos->e_lfanew));
+    g_kernelbase = {base, base + headers->OptionalHeader.SizeOfImage};
+    const auto replace = [module](const char* name, auto* function) {
+        replace_function(reinterpret_cast<void*>(GetProcAddress(module, name)),
+                         reinterpret_cast<const void*>(function));
+    };
+    replace("DeleteFileW", &delete_file);
+    replace("RemoveDirectoryW", &remove_directory);
+    replace("SetFileAttributesW", &set_file_attributes);
+}
+
+ACCESS_MASK access_as_windows_asks(ACCESS_MASK access, const void* return_address) {
+    const auto caller = reinterpret_cast<std::uintptr_t>(return_address);
+    if (caller < g_kernelbase.start || caller >= g_kernelbase.end) return access;
+    // MoveFileEx looks at the attributes of what it moves.
+    return access == (DELETE | SYNCHRONIZE) ? access | FILE_READ_ATTRIBUTES : access;
+}
+
+}  // namespace lab::redirect

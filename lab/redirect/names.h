@@ -1,0 +1,26 @@
+// Which file of which emulated volume an OBJECT_ATTRIBUTES names, if any. Must never know: how files are
+// opened.
+#pragma once
+
+#include "lab/redirect/mounts.h"
+#include "lab/redirect/tag.h"
+
+namespace lab::redirect {
+
+struct Target {
+    enum class Where { kForeign, kVolume, kDevice, kBadName };
+    Where where = Where::kForeign;
+    unsigned mount = 0;
+    Tag root;  // file: the name is relative to it
+    // The name within the volume, in the program's memory: read it with guarded_copy.
+    const char16_t* name = nullptr;
+    std::size_t name_chars = 0;
+};
+
+// Reads what it needs of the structure defensively; whatever cannot be read is foreign (NT will say what is
+// wrong with it).
+Target resolve(const OBJECT_ATTRIBUTES* attributes);
+// A full NT name ("\??\V:\x", "\Device\Volume{...}\x").
+Target resolve_name(const UNICODE_STRING& name);
+
+}  // namespace lab::redirect

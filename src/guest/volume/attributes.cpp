@@ -24,7 +24,8 @@ FileKind kind_of(const fuse::Attr& attr) {
 }
 
 std::uint32_t nt_attributes_of(const fuse::Attr& attr) {
-    const std::uint32_t read_only = without_write_bits(attr.mode) == attr.mode ? nt::file_attribute::kReadOnly : 0;
+    const std::uint32_t read_only =
+        without_write_bits(attr.mode) == attr.mode ? nt::file_attribute::kReadOnly : 0;
     switch (kind_of(attr)) {
         case FileKind::kRegular:
             return nt::file_attribute::kArchive | read_only;

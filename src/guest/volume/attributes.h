@@ -1,6 +1,6 @@
-// What the host says of a file, as NT sees it: attribute bits, sizes, times. Until NT's own metadata is stored on the
-// host this is all there is: READONLY is "nobody may write", ARCHIVE is set on every regular file, the creation time is
-// the earliest time known. Must never know: nodes, names.
+// What the host says of a file, as NT sees it: attribute bits, sizes, times. Until NT's own metadata is
+// stored on the host this is all there is: READONLY is "nobody may write", ARCHIVE is set on every regular
+// file, the creation time is the earliest time known. Must never know: nodes, names.
 #pragma once
 
 #include <cstdint>
@@ -22,7 +22,9 @@ std::uint32_t nt_attributes_of(const fuse::Attr& attr);
 nt::FileInfo file_info_of(const fuse::Attr& attr);
 
 // The mode that makes a file READONLY: no write bit at all.
-constexpr std::uint32_t without_write_bits(std::uint32_t mode) { return mode & ~0222U; }
+constexpr std::uint32_t without_write_bits(std::uint32_t mode) {
+    return mode & ~0222U;
+}
 
 // What is left of the file after `size` bytes from `offset` on were written at `now`.
 void note_written(fuse::Attr& attr, std::uint64_t offset, std::uint64_t size, HostTime now);

@@ -21,7 +21,8 @@ class Countdown {
     explicit Countdown(std::size_t count) : left_(count) {}
 
     void count() noexcept {
-        // Notified with the lock held: the waiter, which owns this object, cannot leave before the lock is free.
+        // Notified with the lock held: the waiter, which owns this object, cannot leave before the lock is
+        // free.
         const std::lock_guard lock(mutex_);
         if (--left_ == 0) done_.notify_all();
     }
@@ -73,7 +74,8 @@ class PendingCall : public Message {
 template <typename Arguments = fuse::NoArguments>
 class Call final : public PendingCall {
   public:
-    explicit Call(const fuse::RequestInfo& info, const Arguments& arguments = {}) : request_(info, arguments) {}
+    explicit Call(const fuse::RequestInfo& info, const Arguments& arguments = {})
+        : request_(info, arguments) {}
 
     fuse::Request<Arguments>& request() { return request_; }
 

@@ -34,8 +34,8 @@ HostTime host_time_now() {
             .nanoseconds = static_cast<std::uint32_t>(now % 1'000'000'000)};
 }
 
-std::chrono::steady_clock::time_point lifetime_end(std::chrono::steady_clock::time_point sent, std::uint64_t seconds,
-                                                   std::uint32_t nanoseconds) {
+std::chrono::steady_clock::time_point lifetime_end(std::chrono::steady_clock::time_point sent,
+                                                   std::uint64_t seconds, std::uint32_t nanoseconds) {
     constexpr std::uint64_t kDay = 86'400;
     return sent + std::chrono::seconds(std::min(seconds, kDay)) +
            std::chrono::duration_cast<std::chrono::steady_clock::duration>(

@@ -16,7 +16,8 @@ struct HostTime {
     friend bool operator==(const HostTime&, const HostTime&) = default;
 };
 
-// Rounded down to 100 ns. Times before 1601 become 1 (0 would mean "no time"), times beyond FILETIME's range its end.
+// Rounded down to 100 ns. Times before 1601 become 1 (0 would mean "no time"), times beyond FILETIME's range
+// its end.
 nt::FileTime file_time_of(HostTime time);
 
 HostTime host_time_of(nt::FileTime time);
@@ -25,7 +26,7 @@ HostTime host_time_of(nt::FileTime time);
 HostTime host_time_now();
 
 // What a host granted, from `sent` on, as a deadline; hostile values are cut to a day.
-std::chrono::steady_clock::time_point lifetime_end(std::chrono::steady_clock::time_point sent, std::uint64_t seconds,
-                                                   std::uint32_t nanoseconds);
+std::chrono::steady_clock::time_point lifetime_end(std::chrono::steady_clock::time_point sent,
+                                                   std::uint64_t seconds, std::uint32_t nanoseconds);
 
 }  // namespace guest

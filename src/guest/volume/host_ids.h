@@ -1,5 +1,5 @@
-// The host's numbers for nodes and open files together with the epoch in which they mean something. Requests take these
-// and no bare numbers, so that one of an old epoch is never sent. Must never know: what they name.
+// The host's numbers for nodes and open files together with the epoch in which they mean something. Requests
+// take these and no bare numbers, so that one of an old epoch is never sent. Must never know: what they name.
 #pragma once
 
 #include "fuse/ids.h"

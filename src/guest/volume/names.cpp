@@ -5,8 +5,8 @@
 namespace guest {
 namespace {
 
-constexpr char32_t kMapped = 0xF000;    // plus a forbidden ASCII character
-constexpr char32_t kRawByte = 0xF100;   // plus a byte from 0x80 on
+constexpr char32_t kMapped = 0xF000;   // plus a forbidden ASCII character
+constexpr char32_t kRawByte = 0xF100;  // plus a byte from 0x80 on
 constexpr char32_t kInvalid = 0xFFFFFFFF;
 
 constexpr bool is_forbidden(char32_t c) {
@@ -14,10 +14,14 @@ constexpr bool is_forbidden(char32_t c) {
     return c == '"' || c == '*' || c == ':' || c == '<' || c == '>' || c == '?' || c == '|' || c == '\\';
 }
 
-constexpr bool is_trailing(char32_t c) { return c == '.' || c == ' '; }
+constexpr bool is_trailing(char32_t c) {
+    return c == '.' || c == ' ';
+}
 
 // Whether NT must not see `c` as it is, at the end of a name or elsewhere.
-constexpr bool needs_mapping(char32_t c, bool last) { return is_forbidden(c) || (last && is_trailing(c)); }
+constexpr bool needs_mapping(char32_t c, bool last) {
+    return is_forbidden(c) || (last && is_trailing(c));
+}
 
 // Whether the guest reads `c` as an escape, so that the host's own `c` cannot be shown as it is.
 constexpr bool is_escape(char32_t c, bool last) {
@@ -30,8 +34,8 @@ struct Decoded {
     std::size_t length = 1;
 };
 
-// The character that `text` begins with; kInvalid and one byte for what is not valid UTF-8 (surrogates and overlong
-// forms are not).
+// The character that `text` begins with; kInvalid and one byte for what is not valid UTF-8 (surrogates and
+// overlong forms are not).
 Decoded decode_utf8(std::string_view text) {
     const auto at = [&](std::size_t i) { return static_cast<std::uint8_t>(text[i]); };
     const auto continues = [&](std::size_t i) { return i < text.size() && (at(i) & 0xC0) == 0x80; };
@@ -97,7 +101,8 @@ nt::Result<std::string> host_name_of(std::u16string_view component) {
         char32_t c = component[i];
         if (c >= 0xDC00 && c <= 0xDFFF) return invalid;
         if (c >= 0xD800 && c <= 0xDBFF) {
-            if (i + 1 == component.size() || component[i + 1] < 0xDC00 || component[i + 1] > 0xDFFF) return invalid;
+            if (i + 1 == component.size() || component[i + 1] < 0xDC00 || component[i + 1] > 0xDFFF)
+                return invalid;
             c = 0x10000 + ((c - 0xD800) << 10) + (component[++i] - 0xDC00U);
         }
         const bool last = i + 1 == component.size();

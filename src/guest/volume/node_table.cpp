@@ -30,7 +30,7 @@ struct Node {
     std::atomic<fuse::NodeId> id{fuse::kNoNode};
     fuse::LookupCount references = 0;
     unsigned pins = 0;
-    unsigned names = 0;             // that lead here
+    unsigned names = 0;               // that lead here
     NodeTable::Name* home = nullptr;  // one of them
     bool is_idle = false;
     std::list<Node*>::iterator idle_place;
@@ -95,7 +95,8 @@ void NodeTable::unpin(Lock& lock, Node& node) {
 
 // The table
 
-NodeTable::NodeTable(Epoch epoch, Limits limits, ForgetSink& sink) : epoch_(epoch), limits_(limits), sink_(sink) {
+NodeTable::NodeTable(Epoch epoch, Limits limits, ForgetSink& sink)
+    : epoch_(epoch), limits_(limits), sink_(sink) {
     root_ = new Node;
     root_->id = fuse::kRootNodeId;
     root_->pins = 1;
@@ -105,7 +106,8 @@ NodeTable::NodeTable(Epoch epoch, Limits limits, ForgetSink& sink) : epoch_(epoc
 
 NodeTable::~NodeTable() {
     Lock lock(*this);
-    while (!names_.empty()) erase_name(lock, *names_.front());
+    while (!names_.empty())
+        erase_name(lock, *names_.front());
     unpin(lock, *root_);
     lock.forgets.clear();
 }
@@ -160,7 +162,8 @@ Node* NodeTable::bind(const fuse::EntryOut& entry, Node* former) {
     // A node that lives on without reference becomes the host's again if it is recognisably the same file.
     constexpr std::uint32_t kType = fuse::mode::kTypeMask;
     const bool same = former != nullptr && former->id.load(std::memory_order_relaxed) == fuse::kNoNode &&
-                      former->attr.ino == entry.attr.ino && (former->attr.mode & kType) == (entry.attr.mode & kType);
+                      former->attr.ino == entry.attr.ino &&
+                      (former->attr.mode & kType) == (entry.attr.mode & kType);
     Node* node = same ? former : new Node;
     if (!same) {
         ++nodes_;
@@ -184,8 +187,8 @@ Node* NodeTable::adopt_named(Lock& lock, Node& directory, std::string_view text,
     Node* node = bind(entry, name != nullptr ? name->child : nullptr);
     accept_attributes(*node, entry.attr, lifetime_end(asked.time, entry.attr_valid, entry.attr_valid_nsec),
                       asked.stamp);
-    const bool overtaken = name != nullptr ? name->changes > 0 || name->changed > asked.stamp
-                                           : directory.erased > asked.stamp;
+    const bool overtaken =
+        name != nullptr ? name->changes > 0 || name->changed > asked.stamp : directory.erased > asked.stamp;
     if (!overtaken && node != root_) {
         pin(*node);  // set_child may settle what was there before, which may be its only way to be kept
         if (name == nullptr) name = &name_at(directory, text);
@@ -206,7 +209,8 @@ FoundNode NodeTable::adopt(const NodePin& directory, std::string_view name, cons
     return {.node = NodePin(this, node), .attr = entry.attr};
 }
 
-void NodeTable::adopt_listed(const NodePin& directory, const std::vector<ListedEntry>& entries, const Asked& asked) {
+void NodeTable::adopt_listed(const NodePin& directory, const std::vector<ListedEntry>& entries,
+                             const Asked& asked) {
     Lock lock(*this);
     for (const ListedEntry& listed : entries) {
         unpin(lock, *adopt_named(lock, *directory.node_, listed.name, *listed.entry, asked));
@@ -245,8 +249,8 @@ void NodeTable::learn_missing(const NodePin& directory, std::string_view text, c
 
 void NodeTable::learn_attributes(const NodePin& node, const fuse::AttrOut& reply, const Asked& asked) {
     const std::lock_guard lock(mutex_);
-    accept_attributes(*node.node_, reply.attr, lifetime_end(asked.time, reply.attr_valid, reply.attr_valid_nsec),
-                      asked.stamp);
+    accept_attributes(*node.node_, reply.attr,
+                      lifetime_end(asked.time, reply.attr_valid, reply.attr_valid_nsec), asked.stamp);
 }
 
 void NodeTable::distrust(const NodePin& directory, std::string_view text) {
@@ -320,14 +324,17 @@ void NodeTable::erase_name(Lock& lock, Name& name) {
     unpin(lock, directory);
 }
 
-void NodeTable::touch(Name& name) { names_.splice(names_.end(), names_, name.place); }
+void NodeTable::touch(Name& name) {
+    names_.splice(names_.end(), names_, name.place);
+}
 
 void NodeTable::evict_names(Lock& lock) {
-    // A name whose node is in use or has names below it is passed over, so a tree is given up from its leaves.
+    // A name whose node is in use or has names below it is passed over, so a tree is given up from its
+    // leaves.
     for (int attempts = 256; names_.size() > limits_.max_names && attempts > 0; --attempts) {
         Name& name = *names_.front();
-        const bool in_use = name.changes > 0 ||
-                            (name.child != nullptr && (name.child->pins > 0 || !name.child->children.empty()));
+        const bool in_use = name.changes > 0 || (name.child != nullptr &&
+                                                 (name.child->pins > 0 || !name.child->children.empty()));
         if (in_use) {
             touch(name);
         } else {
@@ -383,7 +390,8 @@ void NodeTable::drop_reference(Node& node, std::vector<fuse::ForgetOne>& forgets
 }
 
 void NodeTable::evict_idle(std::size_t keep, std::vector<fuse::ForgetOne>& forgets) {
-    while (idle_.size() > keep) drop_reference(*idle_.front(), forgets);
+    while (idle_.size() > keep)
+        drop_reference(*idle_.front(), forgets);
 }
 
 NodeTable::Reserved NodeTable::reserve(std::size_t entries) {
@@ -394,7 +402,8 @@ NodeTable::Reserved NodeTable::reserve(std::size_t entries) {
     const std::size_t granted = std::min(entries, std::max(room, kLeast));
     reserved_ += granted;
     std::vector<fuse::ForgetOne> forgets;
-    evict_idle(limits_.max_idle_references > reserved_ ? limits_.max_idle_references - reserved_ : 0, forgets);
+    evict_idle(limits_.max_idle_references > reserved_ ? limits_.max_idle_references - reserved_ : 0,
+               forgets);
     return {.reservation = Reservation(*this, granted), .to_forget = std::move(forgets)};
 }
 
@@ -431,9 +440,13 @@ NameChange::~NameChange() {
     if (!ended_) end(nullptr, TimePoint::min());
 }
 
-void NameChange::is_now(const NodePin& node, TimePoint expires) { end(&node, expires); }
+void NameChange::is_now(const NodePin& node, TimePoint expires) {
+    end(&node, expires);
+}
 
-void NameChange::is_gone() { end(nullptr, TimePoint{}); }
+void NameChange::is_gone() {
+    end(nullptr, TimePoint{});
+}
 
 void NameChange::end(const NodePin* node, TimePoint expires) {
     NodeTable::Lock lock(table_);
@@ -475,7 +488,8 @@ AttributeChange::~AttributeChange() {
 bool AttributeChange::end() {
     Node& node = *node_.node_;
     ended_ = true;
-    const bool alone = !overlapped_ && (kind_ == Kind::kSet ? node.changed == began_ : node.set_changed < began_);
+    const bool alone =
+        !overlapped_ && (kind_ == Kind::kSet ? node.changed == began_ : node.set_changed < began_);
     --node.changes;
     node.changed = table_.next_stamp();
     if (kind_ == Kind::kSet) {
@@ -494,10 +508,32 @@ fuse::Attr AttributeChange::written(std::uint64_t offset, std::uint64_t bytes) {
     return node.attr;
 }
 
+fuse::Attr AttributeChange::appended(std::uint64_t bytes) {
+    const HostTime now = host_time_now();
+    const std::lock_guard lock(table_.mutex_);
+    Node& node = *node_.node_;
+    if (!end()) node.attr_expires = {};
+    note_written(node.attr, node.attr.size, bytes, now);
+    return node.attr;
+}
+
+void AttributeChange::allocated(std::uint64_t bytes) {
+    const std::lock_guard lock(table_.mutex_);
+    Node& node = *node_.node_;
+    if (!end()) node.attr_expires = {};
+    node.attr.blocks = std::max(node.attr.blocks, bytes / 512 + (bytes % 512 != 0));
+}
+
+void AttributeChange::nothing() {
+    const std::lock_guard lock(table_.mutex_);
+    if (!end()) node_.node_->attr_expires = {};
+}
+
 fuse::Attr AttributeChange::set(const fuse::AttrOut& reply, const Asked& asked) {
     const std::lock_guard lock(table_.mutex_);
     Node& node = *node_.node_;
-    node.attr_expires = end() ? lifetime_end(asked.time, reply.attr_valid, reply.attr_valid_nsec) : TimePoint{};
+    node.attr_expires =
+        end() ? lifetime_end(asked.time, reply.attr_valid, reply.attr_valid_nsec) : TimePoint{};
     node.attr = reply.attr;
     return node.attr;
 }

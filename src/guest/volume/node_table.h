@@ -1,11 +1,13 @@
-// What the guest knows of the host's tree: nodes (attributes, the host's node id and how many references to it were
-// received) and names (directory, name -> node), each for the lifetime the host granted. Nodes outlive the host's
-// references: those are kept while a node is pinned, plus a capped number of idle ones, and are given back through
-// ForgetSink, exactly as many as were received. Must never know: requests, paths, NT.
+// What the guest knows of the host's tree: nodes (attributes, the host's node id and how many references to
+// it were received) and names (directory, name -> node), each for the lifetime the host granted. Nodes
+// outlive the host's references: those are kept while a node is pinned, plus a capped number of idle ones,
+// and are given back through ForgetSink, exactly as many as were received. Must never know: requests, paths,
+// NT.
 //
 // Thread-safe; one mutex, never held over a call to the outside. A change made by this guest (NameChange,
-// AttributeChange) is announced before its request is sent and ended after its reply: what other replies, asked for
-// before the end, say of the same name or attributes is then not remembered. Replies are dated with stamp().
+// AttributeChange) is announced before its request is sent and ended after its reply: what other replies,
+// asked for before the end, say of the same name or attributes is then not remembered. Replies are dated with
+// stamp().
 #pragma once
 
 #include <chrono>
@@ -123,9 +125,12 @@ class NodeTable {
     KnownAttributes attributes(const NodePin& node);
     std::optional<NodeHome> home_of(const NodePin& node);
 
-    // A reply that gave one reference to entry.node, which is not kNoNode. The name is remembered for its lifetime.
-    FoundNode adopt(const NodePin& directory, std::string_view name, const fuse::EntryOut& entry, const Asked& asked);
-    // The same for many names of a directory at once, without pinning them; references beyond the cap go back at once.
+    // A reply that gave one reference to entry.node, which is not kNoNode. The name is remembered for its
+    // lifetime.
+    FoundNode adopt(const NodePin& directory, std::string_view name, const fuse::EntryOut& entry,
+                    const Asked& asked);
+    // The same for many names of a directory at once, without pinning them; references beyond the cap go back
+    // at once.
     struct ListedEntry {
         std::string_view name;
         const fuse::EntryOut* entry;
@@ -147,8 +152,9 @@ class NodeTable {
     std::uint32_t cleared_write_bits(const NodePin& node);
     void set_cleared_write_bits(const NodePin& node, std::uint32_t bits);
 
-    // Room for a reply that may bring `entries` references. Gives up idle ones for it; those must have been forgotten by
-    // the host before the request is sent. With much room reserved elsewhere fewer entries are granted.
+    // Room for a reply that may bring `entries` references. Gives up idle ones for it; those must have been
+    // forgotten by the host before the request is sent. With much room reserved elsewhere fewer entries are
+    // granted.
     class Reservation {
       public:
         Reservation(NodeTable& table, std::size_t entries) : table_(&table), entries_(entries) {}
@@ -217,8 +223,8 @@ class NodeTable {
     Node* root_ = nullptr;
 };
 
-// A change of one name by this guest: from before the request is sent until its reply was understood. Ended without a
-// verdict the name is unknown.
+// A change of one name by this guest: from before the request is sent until its reply was understood. Ended
+// without a verdict the name is unknown.
 class NameChange {
   public:
     NameChange(NodeTable& table, const NodePin& directory, std::string_view name);
@@ -245,7 +251,8 @@ class NameChange {
     TimePoint former_expiry_{};
 };
 
-// A change of a node's attributes by this guest, likewise. Ended without a verdict the attributes must be asked for.
+// A change of a node's attributes by this guest, likewise. Ended without a verdict the attributes must be
+// asked for.
 class AttributeChange {
   public:
     enum class Kind { kWrite, kSet };  // writes commute with each other
@@ -257,6 +264,11 @@ class AttributeChange {
 
     // Each answers with the attributes as they are now, computed, never asked for.
     fuse::Attr written(std::uint64_t offset, std::uint64_t bytes);
+    // The host added them at the end, wherever that was; how far the file reaches now is a guess until it is
+    // asked.
+    fuse::Attr appended(std::uint64_t bytes);
+    void allocated(std::uint64_t bytes);  // space was set aside up to there
+    void nothing();                       // the host left everything as it was
     fuse::Attr set(const fuse::AttrOut& reply, const Asked& asked);
 
   private:

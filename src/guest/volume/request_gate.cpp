@@ -21,7 +21,9 @@ std::uint64_t first_unique() {
 RequestGate::RequestGate(Channel& channel)
     : channel_(channel), epoch_(channel.epoch()), next_unique_(first_unique()) {}
 
-RequestGate::~RequestGate() { wait_for_background(); }
+RequestGate::~RequestGate() {
+    wait_for_background();
+}
 
 void RequestGate::transact(std::span<PendingCall* const> calls) {
     if (calls.empty()) return;
@@ -36,7 +38,8 @@ void RequestGate::transact(std::span<PendingCall* const> calls) {
         mine.push_back(call);
     }
     if (is_shut()) {
-        for (PendingCall* call : calls) call->refuse(ChannelError::kCancelled);
+        for (PendingCall* call : calls)
+            call->refuse(ChannelError::kCancelled);
         return;
     }
     const auto first = mine.begin();
@@ -49,9 +52,11 @@ void RequestGate::transact(std::span<PendingCall* const> calls) {
     {
         // shut_down() passes over calls that the channel has not seen; those are ours to cancel.
         const std::lock_guard lock(mutex_);
-        for (PendingCall* call : calls) call->submitted = true;
+        for (PendingCall* call : calls)
+            call->submitted = true;
         if (is_shut()) {
-            for (PendingCall* call : calls) channel_.cancel(*call);
+            for (PendingCall* call : calls)
+                channel_.cancel(*call);
         }
     }
     countdown.wait();
@@ -133,7 +138,8 @@ void RequestGate::shut_down() noexcept {
             if (call->submitted_) submitted.push_back(call.get());
         }
     }
-    for (BackgroundCall* call : submitted) channel_.cancel(*call);
+    for (BackgroundCall* call : submitted)
+        channel_.cancel(*call);
     const std::lock_guard lock(background_mutex_);
     cancelling_ = false;
 }

@@ -1,5 +1,5 @@
-// The way of requests to the channel: gives them their `unique`, waits for batches, keeps what nobody waits for (RELEASE,
-// FORGET) alive until it is done, and can be shut. Must never know: what a request means.
+// The way of requests to the channel: gives them their `unique`, waits for batches, keeps what nobody waits
+// for (RELEASE, FORGET) alive until it is done, and can be shut. Must never know: what a request means.
 #pragma once
 
 #include <atomic>

@@ -26,17 +26,23 @@ bool is_optional(fuse::Opcode opcode) {
     }
 }
 
-std::unexpected<Failure> failed(const Failure& failure) { return std::unexpected(failure); }
+std::unexpected<Failure> failed(const Failure& failure) {
+    return std::unexpected(failure);
+}
 
-Failure not_a_name() { return Failure(nt::Status::kObjectNameInvalid); }
+Failure not_a_name() {
+    return Failure(nt::Status::kObjectNameInvalid);
+}
 
 // FORGET for one node, BATCH_FORGET for more.
 class ForgetCall final : public BackgroundCall {
   public:
     explicit ForgetCall(std::vector<fuse::ForgetOne> nodes)
         : nodes_(std::move(nodes)),
-          one_({.opcode = fuse::Opcode::kForget, .node = nodes_.front().node}, {.nlookup = nodes_.front().nlookup}),
-          many_({.opcode = fuse::Opcode::kBatchForget}, {.count = static_cast<std::uint32_t>(nodes_.size())}) {
+          one_({.opcode = fuse::Opcode::kForget, .node = nodes_.front().node},
+               {.nlookup = nodes_.front().nlookup}),
+          many_({.opcode = fuse::Opcode::kBatchForget},
+                {.count = static_cast<std::uint32_t>(nodes_.size())}) {
         static_cast<void>(many_.add_payload(std::as_bytes(std::span(nodes_))));
     }
     void prepare(std::uint64_t unique) noexcept override {
@@ -75,7 +81,8 @@ template <typename CallType>
 std::vector<PendingCall*> pointers_to(std::vector<std::unique_ptr<CallType>>& calls) {
     std::vector<PendingCall*> pointers;
     pointers.reserve(calls.size());
-    for (const auto& call : calls) pointers.push_back(call.get());
+    for (const auto& call : calls)
+        pointers.push_back(call.get());
     return pointers;
 }
 
@@ -88,10 +95,13 @@ bool is_sane(const fuse::EntryOut& entry) {
 Session::Session(Channel& channel, std::size_t max_idle_nodes)
     : gate_(channel),
       nodes_(gate_.epoch(),
-             {.max_idle_references = max_idle_nodes, .max_names = std::max<std::size_t>(16 * max_idle_nodes, 4096)},
+             {.max_idle_references = max_idle_nodes,
+              .max_names = std::max<std::size_t>(16 * max_idle_nodes, 4096)},
              *this) {}
 
-Session::~Session() { gate_.wait_for_background(); }
+Session::~Session() {
+    gate_.wait_for_background();
+}
 
 nt::Result<std::unique_ptr<Session>> Session::open(Channel& channel, std::size_t max_idle_nodes) {
     std::unique_ptr<Session> session(new Session(channel, max_idle_nodes));
@@ -122,7 +132,8 @@ nt::Result<void> Session::negotiate(std::size_t max_message_bytes) {
     if (init->minor < fuse::kOldestMinorVersion) return nt::fail(nt::Status::kNotSupported);
 
     const std::uint64_t agreed = fuse::init_flags(*init) & kWanted;
-    const std::uint32_t pages = (agreed & kMaxPages) != 0 && init->max_pages > 0 ? init->max_pages : kDefaultMaxPages;
+    const std::uint32_t pages =
+        (agreed & kMaxPages) != 0 && init->max_pages > 0 ? init->max_pages : kDefaultMaxPages;
     const std::uint64_t transport =
         max_message_bytes > kMessageOverhead + fuse::kPageBytes ? max_message_bytes - kMessageOverhead : 0;
     const std::uint64_t payload =
@@ -130,14 +141,14 @@ nt::Result<void> Session::negotiate(std::size_t max_message_bytes) {
         fuse::kPageBytes;
     if (payload == 0 || init->max_write < fuse::kPageBytes) return nt::fail(nt::Status::kDeviceProtocolError);
     limits_.read_bytes = static_cast<std::uint32_t>(payload);
-    limits_.write_bytes =
-        std::min(limits_.read_bytes, init->max_write / fuse::kPageBytes * fuse::kPageBytes);
+    limits_.write_bytes = std::min(limits_.read_bytes, init->max_write / fuse::kPageBytes * fuse::kPageBytes);
     limits_.directory_bytes = std::min(limits_.read_bytes, kDirectoryBytes);
     limits_.read_dir_plus = (agreed & kDoReadDirPlus) != 0;
     return {};
 }
 
 void Session::destroy() {
+    gate_.wait_for_background();
     Call<> call({.opcode = fuse::Opcode::kDestroy});
     gate_.transact(call);
 }
@@ -147,8 +158,9 @@ void Session::destroy() {
 void Session::forget(std::vector<fuse::ForgetOne> nodes) noexcept {
     for (std::size_t at = 0; at < nodes.size(); at += kForgetsPerMessage) {
         const std::size_t end = std::min(at + kForgetsPerMessage, nodes.size());
-        gate_.send_in_background(std::make_unique<ForgetCall>(std::vector<fuse::ForgetOne>(
-            nodes.begin() + static_cast<std::ptrdiff_t>(at), nodes.begin() + static_cast<std::ptrdiff_t>(end))));
+        gate_.send_in_background(std::make_unique<ForgetCall>(
+            std::vector<fuse::ForgetOne>(nodes.begin() + static_cast<std::ptrdiff_t>(at),
+                                         nodes.begin() + static_cast<std::ptrdiff_t>(end))));
     }
 }
 
@@ -188,10 +200,13 @@ fuse::RequestInfo Session::about(fuse::Opcode opcode, HostNodeId node, HostOwner
     return {.opcode = opcode, .node = node.id, .uid = owner.uid, .gid = owner.gid};
 }
 
-bool Session::is_missing(fuse::Opcode opcode) const { return missing_[static_cast<std::size_t>(opcode)].load(); }
+bool Session::is_missing(fuse::Opcode opcode) const {
+    return missing_[static_cast<std::size_t>(opcode)].load();
+}
 
 void Session::note_failure(fuse::Opcode opcode, const Failure& failure) {
-    if (failure.is(fuse::Errno::kENOSYS) && is_optional(opcode)) missing_[static_cast<std::size_t>(opcode)] = true;
+    if (failure.is(fuse::Errno::kENOSYS) && is_optional(opcode))
+        missing_[static_cast<std::size_t>(opcode)] = true;
 }
 
 template <typename Arguments>
@@ -250,7 +265,8 @@ std::vector<HostResult<fuse::EntryOut>> Session::lookup_all(HostNodeId directory
 }
 
 HostResult<fuse::AttrOut> Session::get_attributes(HostNodeId node, std::optional<HostFileHandle> handle) {
-    if (!is_ours(node.epoch) || (handle && !is_ours(handle->epoch))) return failed(Failure(ChannelError::kLost));
+    if (!is_ours(node.epoch) || (handle && !is_ours(handle->epoch)))
+        return failed(Failure(ChannelError::kLost));
     fuse::GetAttrIn what;
     if (handle) what = {.getattr_flags = fuse::kGetAttrFileHandle, .fh = handle->fh};
     Call<fuse::GetAttrIn> call(about(fuse::Opcode::kGetAttr, node), what);
@@ -261,7 +277,8 @@ HostResult<fuse::AttrOut> Session::get_attributes(HostNodeId node, std::optional
 
 HostResult<fuse::AttrOut> Session::set_attributes(HostNodeId node, std::optional<HostFileHandle> handle,
                                                   fuse::SetAttrIn change) {
-    if (!is_ours(node.epoch) || (handle && !is_ours(handle->epoch))) return failed(Failure(ChannelError::kLost));
+    if (!is_ours(node.epoch) || (handle && !is_ours(handle->epoch)))
+        return failed(Failure(ChannelError::kLost));
     if (handle) {
         change.valid |= fuse::set_attr::kFileHandle;
         change.fh = handle->fh;
@@ -272,8 +289,8 @@ HostResult<fuse::AttrOut> Session::set_attributes(HostNodeId node, std::optional
     return reply;
 }
 
-HostResult<fuse::CreateOut> Session::create(HostNodeId directory, std::string_view name, const fuse::CreateIn& what,
-                                            HostOwner owner) {
+HostResult<fuse::CreateOut> Session::create(HostNodeId directory, std::string_view name,
+                                            const fuse::CreateIn& what, HostOwner owner) {
     if (!is_ours(directory.epoch)) return failed(Failure(ChannelError::kLost));
     Call<fuse::CreateIn> call(about(fuse::Opcode::kCreate, directory, owner), what);
     if (!call.request().add_name(name)) return failed(not_a_name());
@@ -321,12 +338,13 @@ HostResult<void> Session::remove_directory(HostNodeId directory, std::string_vie
     return tell(call);
 }
 
-HostResult<void> Session::rename(HostNodeId from, std::string_view from_name, HostNodeId to, std::string_view to_name,
-                                 std::uint32_t flags) {
+HostResult<void> Session::rename(HostNodeId from, std::string_view from_name, HostNodeId to,
+                                 std::string_view to_name, std::uint32_t flags) {
     if (!is_ours(from.epoch) || !is_ours(to.epoch)) return failed(Failure(ChannelError::kLost));
     if (flags == 0) {
         Call<fuse::RenameIn> call(about(fuse::Opcode::kRename, from), {.newdir = to.id});
-        if (!call.request().add_name(from_name) || !call.request().add_name(to_name)) return failed(not_a_name());
+        if (!call.request().add_name(from_name) || !call.request().add_name(to_name))
+            return failed(not_a_name());
         return tell(call);
     }
     Call<fuse::Rename2In> call(about(fuse::Opcode::kRename2, from), {.newdir = to.id, .flags = flags});
@@ -351,9 +369,11 @@ HostResult<HostFileHandle> Session::open_directory(HostNodeId node) {
     return HostFileHandle{.epoch = gate_.epoch(), .fh = opened->fh};
 }
 
-void Session::read_all(HostNodeId node, HostFileHandle handle, std::uint32_t flags, std::span<ReadPiece> pieces) {
+void Session::read_all(HostNodeId node, HostFileHandle handle, std::uint32_t flags,
+                       std::span<ReadPiece> pieces) {
     if (!is_ours(node.epoch) || !is_ours(handle.epoch)) {
-        for (ReadPiece& piece : pieces) piece.result = failed(Failure(ChannelError::kLost));
+        for (ReadPiece& piece : pieces)
+            piece.result = failed(Failure(ChannelError::kLost));
         return;
     }
     std::vector<std::unique_ptr<Call<fuse::ReadIn>>> calls;
@@ -378,9 +398,11 @@ void Session::read_all(HostNodeId node, HostFileHandle handle, std::uint32_t fla
     }
 }
 
-void Session::write_all(HostNodeId node, HostFileHandle handle, std::uint32_t flags, std::span<WritePiece> pieces) {
+void Session::write_all(HostNodeId node, HostFileHandle handle, std::uint32_t flags,
+                        std::span<WritePiece> pieces) {
     if (!is_ours(node.epoch) || !is_ours(handle.epoch)) {
-        for (WritePiece& piece : pieces) piece.result = failed(Failure(ChannelError::kLost));
+        for (WritePiece& piece : pieces)
+            piece.result = failed(Failure(ChannelError::kLost));
         return;
     }
     std::vector<std::unique_ptr<Call<fuse::WriteIn>>> calls;
@@ -410,8 +432,9 @@ void Session::write_all(HostNodeId node, HostFileHandle handle, std::uint32_t fl
     }
 }
 
-HostResult<std::span<const std::byte>> Session::read_directory(bool plus, HostNodeId node, HostFileHandle handle,
-                                                               std::uint64_t offset, std::span<std::byte> buffer) {
+HostResult<std::span<const std::byte>> Session::read_directory(bool plus, HostNodeId node,
+                                                               HostFileHandle handle, std::uint64_t offset,
+                                                               std::span<std::byte> buffer) {
     if (!is_ours(node.epoch) || !is_ours(handle.epoch)) return failed(Failure(ChannelError::kLost));
     Call<fuse::ReadIn> call(
         about(plus ? fuse::Opcode::kReadDirPlus : fuse::Opcode::kReadDir, node),

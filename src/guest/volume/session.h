@@ -1,5 +1,6 @@
-// One FUSE session with the host: what was negotiated, typed requests, and the nodes known to it. Each request is one
-// round trip; sends nothing that carries an id of another epoch. Must never know: paths, NT semantics.
+// One FUSE session with the host: what was negotiated, typed requests, and the nodes known to it. Each
+// request is one round trip; sends nothing that carries an id of another epoch. Must never know: paths, NT
+// semantics.
 #pragma once
 
 #include <array>
@@ -50,8 +51,8 @@ class Session final : private ForgetSink {
     NodeTable& nodes() { return nodes_; }
     const SessionLimits& limits() const { return limits_; }
 
-    // Gives back every reference that is not in use; when it returns the transport has taken the FORGETs and every
-    // RELEASE sent before.
+    // Gives back every reference that is not in use; when it returns the transport has taken the FORGETs and
+    // every RELEASE sent before.
     void forget_idle();
     // Gives references back and waits until the transport has taken the messages.
     void forget_now(const std::vector<fuse::ForgetOne>& nodes);
@@ -61,20 +62,21 @@ class Session final : private ForgetSink {
 
     HostResult<fuse::EntryOut> lookup(HostNodeId directory, std::string_view name);
     // The same for many names at once.
-    std::vector<HostResult<fuse::EntryOut>> lookup_all(HostNodeId directory, std::span<const std::string> names);
+    std::vector<HostResult<fuse::EntryOut>> lookup_all(HostNodeId directory,
+                                                       std::span<const std::string> names);
     HostResult<fuse::AttrOut> get_attributes(HostNodeId node, std::optional<HostFileHandle> handle);
     HostResult<fuse::AttrOut> set_attributes(HostNodeId node, std::optional<HostFileHandle> handle,
                                              fuse::SetAttrIn change);
-    HostResult<fuse::CreateOut> create(HostNodeId directory, std::string_view name, const fuse::CreateIn& what,
-                                       HostOwner owner);
-    HostResult<fuse::EntryOut> make_directory(HostNodeId directory, std::string_view name, const fuse::MkdirIn& what,
-                                              HostOwner owner);
+    HostResult<fuse::CreateOut> create(HostNodeId directory, std::string_view name,
+                                       const fuse::CreateIn& what, HostOwner owner);
+    HostResult<fuse::EntryOut> make_directory(HostNodeId directory, std::string_view name,
+                                              const fuse::MkdirIn& what, HostOwner owner);
     HostResult<fuse::EntryOut> link(HostNodeId node, HostNodeId directory, std::string_view name);
     HostResult<void> unlink(HostNodeId directory, std::string_view name);
     HostResult<void> remove_directory(HostNodeId directory, std::string_view name);
     // `flags` are fuse::kRename bits.
-    HostResult<void> rename(HostNodeId from, std::string_view from_name, HostNodeId to, std::string_view to_name,
-                            std::uint32_t flags);
+    HostResult<void> rename(HostNodeId from, std::string_view from_name, HostNodeId to,
+                            std::string_view to_name, std::uint32_t flags);
 
     HostResult<HostFileHandle> open_file(HostNodeId node, std::uint32_t flags);
     HostResult<HostFileHandle> open_directory(HostNodeId node);
@@ -86,7 +88,8 @@ class Session final : private ForgetSink {
     // FSYNC of all of them at once; the first failure.
     HostResult<void> sync_files(std::span<const std::pair<HostNodeId, HostFileHandle>> files);
     HostResult<void> sync_all();  // SYNCFS
-    HostResult<void> allocate(HostNodeId node, HostFileHandle handle, std::uint64_t offset, std::uint64_t length);
+    HostResult<void> allocate(HostNodeId node, HostFileHandle handle, std::uint64_t offset,
+                              std::uint64_t length);
     HostResult<fuse::StatfsOut> statistics();
 
     // RELEASE or RELEASEDIR. The node stays pinned until the host has seen it.

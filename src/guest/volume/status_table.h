@@ -1,5 +1,5 @@
-// The one place where a host's errno becomes an NTSTATUS, and the error type of everything that asks the host.
-// Must never know: which operation failed, beyond what the caller says of it.
+// The one place where a host's errno becomes an NTSTATUS, and the error type of everything that asks the
+// host. Must never know: which operation failed, beyond what the caller says of it.
 #pragma once
 
 #include <expected>
@@ -14,7 +14,8 @@ namespace guest {
 // The status of a host's errno. Names not found are taken for the last component of a path (see path_status).
 nt::Status status_of(fuse::Errno error);
 
-// kDeviceRemoved for a lost channel, kCancelled, and kDeviceProtocolError for a message the transport refused.
+// kDeviceRemoved for a lost channel, kCancelled, and kDeviceProtocolError for a message the transport
+// refused.
 nt::Status status_of(ChannelError error);
 
 // What a failure of a component before the last one means: not found there is kObjectPathNotFound.
@@ -38,6 +39,13 @@ class Failure {
         return is(fuse::Errno::kENOSYS) || is(fuse::Errno::kENOTSUP) || is(fuse::Errno::kEINVAL);
     }
 
+    // The same, of a component before the last one.
+    Failure on_the_way() const {
+        Failure failure = *this;
+        failure.status_ = path_status(status_);
+        return failure;
+    }
+
   private:
     fuse::Errno error_ = fuse::Errno::kNone;
     nt::Status status_;
@@ -46,6 +54,8 @@ class Failure {
 template <typename T>
 using HostResult = std::expected<T, Failure>;
 
-inline std::unexpected<nt::Status> fail(const Failure& failure) { return std::unexpected(failure.status()); }
+inline std::unexpected<nt::Status> fail(const Failure& failure) {
+    return std::unexpected(failure.status());
+}
 
 }  // namespace guest

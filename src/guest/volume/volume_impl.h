@@ -1,0 +1,144 @@
+// Volume's inside: what its operations, one file each group, have in common. Must never know: windows.h,
+// WinFsp.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <unordered_map>
+
+#include "guest/volume/open_file.h"
+#include "guest/volume/path_walk.h"
+#include "guest/volume/session.h"
+#include "guest/volume/volume.h"
+
+namespace guest {
+
+class Volume::Impl {
+  public:
+    Impl(std::unique_ptr<Session> session, VolumeOptions options, HostOwner owner)
+        : session_(std::move(session)), options_(std::move(options)), owner_(owner), walk_(*session_) {}
+    ~Impl();
+
+    Session& session() { return *session_; }
+
+    // volume.cpp
+    nt::Result<VolumeInfo> volume_info();
+    nt::Result<std::uint32_t> attributes_of(std::u16string_view path);
+    nt::Result<void> flush_volume();
+
+    // volume_open.cpp
+    nt::Result<Opened> create(std::u16string_view path, const CreateParameters& parameters);
+    nt::Result<Opened> open(std::u16string_view path, const OpenParameters& parameters);
+    void close(File* file) noexcept;
+
+    // volume_data.cpp
+    nt::Result<std::uint32_t> read(File& file, std::span<std::byte> buffer, std::uint64_t offset);
+    nt::Result<Written> write(File& file, std::span<const std::byte> data, const WritePosition& position);
+    nt::Result<nt::FileInfo> flush(File& file);
+
+    // volume_attributes.cpp
+    nt::Result<nt::FileInfo> file_info(File& file);
+    nt::Result<nt::FileInfo> overwrite(File& file, std::uint32_t attributes, bool replace_attributes,
+                                       std::uint64_t allocation_size);
+    nt::Result<nt::FileInfo> set_basic_info(File& file, const BasicInfoChange& change);
+    nt::Result<nt::FileInfo> set_size(File& file, std::uint64_t bytes, SizeKind kind);
+
+    // volume_names.cpp
+    nt::Result<void> can_delete(File& file);
+    void cleanup(File& file, std::u16string_view path, const CleanupActions& actions);
+    nt::Result<void> rename(std::u16string_view from, std::u16string_view to, bool replace);
+
+    // volume_directory.cpp
+    nt::Result<bool> read_directory(File& directory, std::optional<std::u16string_view> marker,
+                                    const std::function<bool(const DirectoryEntry&)>& add);
+    nt::Result<nt::FileInfo> entry_of(File& directory, std::u16string_view name);
+
+  private:
+    // Things that a host cannot store yet and that are accepted without a word to the program.
+    enum class Unstored : std::size_t {
+        kHiddenOrSystem,
+        kOtherAttributes,
+        kCreationTime,
+        kChangeTime,
+        kUnlistableName,
+        kCount
+    };
+
+    struct Place {  // of a name
+        NodePin directory;
+        HostNodeId directory_id;
+    };
+
+    NodeTable& nodes() { return session_->nodes(); }
+    void log(std::string_view line);
+    void log_once(Unstored what, std::string_view line);
+
+    // Runs `attempt` with what is known, and once more with fresh knowledge if the host no longer knows of
+    // something.
+    template <typename Attempt>
+    auto with_second_try(Attempt attempt) -> decltype(attempt(Trust::kKnown)) {
+        auto result = attempt(Trust::kKnown);
+        if (!result && result.error().is_gone()) return attempt(Trust::kFresh);
+        return result;
+    }
+
+    HostResult<Place> place_of(std::span<const std::string> path, Trust trust);
+
+    // volume_open.cpp
+    HostResult<Opened> create_file(std::span<const std::string> path, const CreateParameters& parameters,
+                                   Trust trust);
+    HostResult<Opened> create_directory(std::span<const std::string> path, const CreateParameters& parameters,
+                                        Trust trust);
+    HostResult<Opened> open_existing(std::span<const std::string> path, const OpenParameters& parameters,
+                                     Trust trust);
+    Opened add_file(std::shared_ptr<File> file, const fuse::Attr& attr);
+    HostResult<std::shared_ptr<HostHandle>> handle_for(File& file, Need need);
+    bool is_open_elsewhere(const NodePin& node, const File* besides);
+    void keep_reachable(const NodePin& directory, std::string_view name);
+
+    // volume_data.cpp
+    HostResult<std::uint32_t> read_pieces(const HostHandle& handle, std::span<std::byte> buffer,
+                                          std::uint64_t offset);
+    HostResult<void> write_pieces(const HostHandle& handle, std::span<const std::byte> data,
+                                  std::uint64_t offset);
+
+    // volume_attributes.cpp
+    HostResult<fuse::Attr> current_attributes(File& file);
+    HostResult<fuse::Attr> change_attributes(File& file, const fuse::SetAttrIn& change);
+    void set_aside(File& file, std::uint64_t bytes);
+    std::uint32_t mode_for(const File& file, const fuse::Attr& attr, bool read_only);
+
+    // volume_names.cpp
+    HostResult<void> remove_name(std::span<const std::string> path, File& file, Trust trust);
+    HostResult<void> rename_once(std::span<const std::string> from, std::span<const std::string> to,
+                                 bool replace, Trust trust);
+    HostResult<void> rename_without_replacing(const Place& from, const std::string& from_name,
+                                              const Place& to, const std::string& to_name,
+                                              const NodePin& source, bool is_directory);
+    HostResult<void> move_by_placeholder(const Place& from, const std::string& from_name, const Place& to,
+                                         const std::string& to_name, bool is_directory);
+
+    // volume_directory.cpp
+    HostResult<std::shared_ptr<HostHandle>> directory_handle(File& directory);
+    HostResult<bool> is_empty(File& directory);
+    HostResult<std::shared_ptr<const DirectorySnapshot>> read_all_entries(File& directory);
+    struct Listing;
+    HostResult<void> read_with_attributes(Listing& listing);
+    HostResult<void> read_names(Listing& listing);
+    HostResult<void> look_up_pending(Listing& listing);
+    void show(Listing& listing, std::string_view name, const fuse::Attr& attr);
+
+    const std::unique_ptr<Session> session_;
+    const VolumeOptions options_;
+    const HostOwner owner_;
+    PathWalk walk_;
+    std::atomic<bool> no_replace_is_unsupported_ = false;
+    std::array<std::atomic<bool>, static_cast<std::size_t>(Unstored::kCount)> logged_{};
+
+    std::mutex files_mutex_;
+    std::unordered_map<File*, std::shared_ptr<File>> files_;
+};
+
+}  // namespace guest

@@ -7,6 +7,7 @@
 #include <cwchar>
 #include <new>
 #include <string>
+#include <string_view>
 
 #include "lab/winfsp/log.h"
 #include "nt/status.h"
@@ -93,6 +94,27 @@ BOOL WINAPI on_console_control(DWORD) {
     return TRUE;
 }
 
+// Whether the service control manager started this process. Asking StartServiceCtrlDispatcher, as on Windows,
+// makes a console program under Wine wait ten seconds for a pipe that is not meant for it.
+bool started_by_service_manager() {
+    PROCESS_BASIC_INFORMATION self{};
+    if (NtQueryInformationProcess(GetCurrentProcess(), ProcessBasicInformation, &self, sizeof self,
+                                  nullptr) != 0) {
+        return true;
+    }
+    const auto parent_id = static_cast<DWORD>(self.InheritedFromUniqueProcessId);
+    const HANDLE parent = OpenProcess(PROCESS_QUERY_LIMITED_INFORMATION, FALSE, parent_id);
+    if (parent == nullptr) return false;
+    wchar_t path[MAX_PATH];
+    DWORD length = MAX_PATH;
+    const bool known = QueryFullProcessImageNameW(parent, 0, path, &length) != 0;
+    CloseHandle(parent);
+    constexpr std::wstring_view kManager = L"\\services.exe";
+    const std::wstring_view name(path, known ? length : 0);
+    return name.size() >= kManager.size() &&
+           _wcsnicmp(name.data() + name.size() - kManager.size(), kManager.data(), kManager.size()) == 0;
+}
+
 void run_in_console(Service& service) {
     SetConsoleCtrlHandler(on_console_control, TRUE);
     int argc = 0;
@@ -166,7 +188,9 @@ NTSTATUS FspServiceLoop(FSP_SERVICE* api) {
         return static_cast<NTSTATUS>(nt::Status::kInvalidParameter);
     NTSTATUS status = 0;
     SERVICE_TABLE_ENTRYW table[] = {{service.name, service_main}, {nullptr, nullptr}};
-    if (!StartServiceCtrlDispatcherW(table)) {
+    if (api->AllowConsoleMode && !started_by_service_manager()) {
+        run_in_console(service);
+    } else if (!StartServiceCtrlDispatcherW(table)) {
         const DWORD error = GetLastError();
         if (error == ERROR_FAILED_SERVICE_CONTROLLER_CONNECT && api->AllowConsoleMode) {
             run_in_console(service);

@@ -54,7 +54,8 @@ nt::Status Device::Exchange::check_and_lay_out() {
     if (read_direct && header_.opcode != fuse::Opcode::kRead) return nt::Status::kInvalidParameter;
 
     const std::size_t offset = (in_length + kReplyAlignment - 1) / kReplyAlignment * kReplyAlignment;
-    const std::size_t room = transport::kPayloadBytes - offset;
+    const std::size_t room =
+        std::min(transport::kPayloadBytes - offset, device_.channel_.max_message_bytes());
     std::size_t wanted = request_.out_length;
     if (read_direct) {
         wanted += sizeof(fuse::OutHeader);

@@ -1,7 +1,7 @@
 // What lab/fsd asks of a user-mode file system: WinFsp's callbacks in portable form, one virtual each.
 // Implemented by an in-memory file system (fsd's own tests), by guest::Volume (native tests) and by the real
-// FSP_FILE_SYSTEM_INTERFACE of a Windows file system (the stand-in DLL). Contract of each callback: winfsp-abi, "Operations
-// table"; a callback the file system does not have answers kInvalidDeviceRequest.
+// FSP_FILE_SYSTEM_INTERFACE of a Windows file system (the stand-in DLL). Contract of each callback:
+// winfsp-abi, "Operations table"; a callback the file system does not have answers kInvalidDeviceRequest.
 #pragma once
 
 #include <cstddef>
@@ -47,13 +47,13 @@ struct VolumeParams {
     bool pass_query_directory_file_name = false;
     bool supports_posix_unlink_rename = false;
     bool context_is_per_open = true;  // UmFileContextIsUserContext2
-    std::u16string file_system_name;
+    std::u16string file_system_name = {};
 };
 
 struct Opened {
     Context context = 0;
-    nt::FileInfo info;
-    std::u16string normalized_name;  // empty: none was returned
+    nt::FileInfo info = {};
+    std::u16string normalized_name = {};  // empty: none was returned
 };
 
 struct CleanupFlags {
@@ -73,11 +73,11 @@ struct WriteRequest {
 
 struct Written {
     std::uint32_t bytes = 0;
-    nt::FileInfo info;
+    nt::FileInfo info = {};
 };
 
 struct BasicInfoChange {
-    std::optional<std::uint32_t> attributes;
+    std::optional<std::uint32_t> attributes = {};
     nt::FileTime creation_time = 0;  // 0: leave
     nt::FileTime last_access_time = 0;
     nt::FileTime last_write_time = 0;
@@ -101,7 +101,8 @@ class FileSystem {
     virtual nt::Result<VolumeInfo> volume_info() = 0;
     virtual nt::Result<VolumeInfo> set_volume_label(std::u16string_view label) = 0;
 
-    // nullopt from has_security_by_name() == false: no checks before Create and Open at all, WinFsp grants what is asked.
+    // nullopt from has_security_by_name() == false: no checks before Create and Open at all, WinFsp grants
+    // what is asked.
     virtual bool has_security_by_name() const = 0;
     // Attributes of a name. (Descriptors come with the security issue; "no descriptor" grants all.)
     virtual nt::Result<std::uint32_t> attributes_by_name(std::u16string_view path) = 0;
@@ -111,28 +112,33 @@ class FileSystem {
                                       std::uint64_t allocation_size) = 0;
     virtual nt::Result<Opened> open(std::u16string_view path, std::uint32_t create_options,
                                     std::uint32_t granted_access) = 0;
-    virtual nt::Result<nt::FileInfo> overwrite(Context file, std::uint32_t attributes, bool replace_attributes,
-                                               std::uint64_t allocation_size) = 0;
-    virtual void cleanup(Context file, std::optional<std::u16string_view> path_if_deleting, CleanupFlags flags) = 0;
+    virtual nt::Result<nt::FileInfo> overwrite(Context file, std::uint32_t attributes,
+                                               bool replace_attributes, std::uint64_t allocation_size) = 0;
+    virtual void cleanup(Context file, std::optional<std::u16string_view> path_if_deleting,
+                         CleanupFlags flags) = 0;
     virtual void close(Context file) = 0;
 
-    virtual nt::Result<std::uint32_t> read(Context file, std::span<std::byte> buffer, std::uint64_t offset) = 0;
-    virtual nt::Result<Written> write(Context file, std::span<const std::byte> data, const WriteRequest& where) = 0;
+    virtual nt::Result<std::uint32_t> read(Context file, std::span<std::byte> buffer,
+                                           std::uint64_t offset) = 0;
+    virtual nt::Result<Written> write(Context file, std::span<const std::byte> data,
+                                      const WriteRequest& where) = 0;
     // nullopt: the whole volume.
     virtual nt::Result<nt::FileInfo> flush(std::optional<Context> file) = 0;
 
     virtual nt::Result<nt::FileInfo> file_info(Context file) = 0;
     virtual nt::Result<nt::FileInfo> set_basic_info(Context file, const BasicInfoChange& change) = 0;
-    virtual nt::Result<nt::FileInfo> set_file_size(Context file, std::uint64_t bytes, bool allocation_size) = 0;
+    virtual nt::Result<nt::FileInfo> set_file_size(Context file, std::uint64_t bytes,
+                                                   bool allocation_size) = 0;
 
     // CanDelete, or SetDelete where the file system has it.
     virtual nt::Result<void> set_delete(Context file, std::u16string_view path, bool remove) = 0;
-    virtual nt::Result<void> rename(Context file, std::u16string_view from, std::u16string_view to, bool replace) = 0;
+    virtual nt::Result<void> rename(Context file, std::u16string_view from, std::u16string_view to,
+                                    bool replace) = 0;
 
     // true: the end of the directory was reached.
     virtual nt::Result<bool> read_directory(Context directory, std::optional<std::u16string_view> pattern,
-                                            std::optional<std::u16string_view> marker, std::size_t buffer_bytes,
-                                            DirectorySink& sink) = 0;
+                                            std::optional<std::u16string_view> marker,
+                                            std::size_t buffer_bytes, DirectorySink& sink) = 0;
     // GetDirInfoByName; kInvalidDeviceRequest where absent.
     virtual nt::Result<nt::FileInfo> entry_by_name(Context directory, std::u16string_view name,
                                                    std::u16string& real_name) = 0;

@@ -1,9 +1,10 @@
-// NT's I/O manager rules and WinFsp's kernel half for one volume, portable: what happens between a program's Nt* call on
-// a drive and the file system's callbacks. Must never know: Wine, the transport, which file system is behind FileSystem.
-// Rules and their sources: winfsp-contract.
+// NT's I/O manager rules and WinFsp's kernel half for one volume, portable: what happens between a program's
+// Nt* call on a drive and the file system's callbacks. Must never know: Wine, the transport, which file
+// system is behind FileSystem. Rules and their sources: winfsp-contract.
 //
-// All methods are thread-safe and may block. Buffers are in NT's own layouts ([MS-FSCC] 2.4, 2.5), so that a caller can
-// pass a program's buffer as it is; IoStatus is what the program finds in its IO_STATUS_BLOCK and as NTSTATUS.
+// All methods are thread-safe and may block. Buffers are in NT's own layouts ([MS-FSCC] 2.4, 2.5), so that a
+// caller can pass a program's buffer as it is; IoStatus is what the program finds in its IO_STATUS_BLOCK and
+// as NTSTATUS.
 #pragma once
 
 #include <cstddef>
@@ -29,7 +30,8 @@ struct IoStatus {
 };
 
 struct CreateRequest {
-    std::u16string_view name;  // "\dir\file" absolute in the volume ("" = the volume itself), or relative to `related`
+    std::u16string_view name =
+        {};  // "\dir\file" absolute in the volume ("" = the volume itself), or relative to `related`
     FileId related = FileId::kNone;
     std::uint32_t desired_access = 0;  // generic rights allowed
     std::uint64_t allocation_size = 0;
@@ -48,15 +50,22 @@ struct CreateResult {
 // FILE_INFORMATION_CLASS and FS_INFORMATION_CLASS values are NT's own numbers.
 struct DirectoryQuery {
     std::uint32_t information_class = 0;
-    std::optional<std::u16string_view> pattern;
+    std::optional<std::u16string_view> pattern = {};
     bool restart_scan = false;
     bool return_single_entry = false;
 };
 
+// Where the model departs from NT because of who calls it.
+struct CallerRules {
+    // NT asks for FILE_READ_ATTRIBUTES and FILE_WRITE_ATTRIBUTES on the handle of basic information; Wine's
+    // kernelbase opens without them (winfsp-contract 15).
+    bool enforce_attribute_access = false;
+};
+
 class Fsd {
   public:
-    // The file system outlives the Fsd.
-    Fsd(FileSystem& file_system, VolumeParams params);
+    // The file system outlives the Fsd. Handles still open at destruction are cleaned up and closed.
+    Fsd(FileSystem& file_system, VolumeParams params, CallerRules rules = {});
     ~Fsd();
     Fsd(const Fsd&) = delete;
     Fsd& operator=(const Fsd&) = delete;
@@ -64,13 +73,14 @@ class Fsd {
     CreateResult create(const CreateRequest& request);
     // IRP_MJ_CLEANUP: the last handle of the file object was closed. Waits for the file system's Cleanup.
     void cleanup(FileId file);
-    // IRP_MJ_CLOSE: the last reference is gone. Follows cleanup; the file system's Close is called before it returns.
+    // IRP_MJ_CLOSE: the last reference is gone. Follows cleanup; the file system's Close is called before it
+    // returns.
     void close(FileId file);
     // NtClose of the only handle: cleanup, then close.
     void close_handle(FileId file);
 
-    // nullopt offset: the file object's current position (synchronous handles). Advances the position of synchronous
-    // handles.
+    // nullopt offset: the file object's current position (synchronous handles). Advances the position of
+    // synchronous handles.
     IoStatus read(FileId file, std::span<std::byte> buffer, std::optional<std::uint64_t> offset);
     // Offset ~0 (FILE_WRITE_TO_END_OF_FILE) appends, as do handles with append but no write access.
     IoStatus write(FileId file, std::span<const std::byte> data, std::optional<std::uint64_t> offset);
@@ -79,14 +89,18 @@ class Fsd {
     IoStatus query_information(FileId file, std::uint32_t information_class, std::span<std::byte> buffer);
     // For FileRenameInformation the target path is what the I/O manager made of it: see RenameRequest.
     IoStatus set_information(FileId file, std::uint32_t information_class, std::span<const std::byte> buffer);
-    IoStatus query_volume_information(FileId file, std::uint32_t information_class, std::span<std::byte> buffer);
-    IoStatus set_volume_information(FileId file, std::uint32_t information_class, std::span<const std::byte> buffer);
+    IoStatus query_volume_information(FileId file, std::uint32_t information_class,
+                                      std::span<std::byte> buffer);
+    IoStatus set_volume_information(FileId file, std::uint32_t information_class,
+                                    std::span<const std::byte> buffer);
     IoStatus query_directory(FileId file, const DirectoryQuery& query, std::span<std::byte> buffer);
-    IoStatus fs_control(FileId file, std::uint32_t code, std::span<const std::byte> in, std::span<std::byte> out);
-    // FileRename[Ex]Information once the I/O manager has resolved names: `new_name` is a bare name (same directory) or
+    IoStatus fs_control(FileId file, std::uint32_t code, std::span<const std::byte> in,
+                        std::span<std::byte> out);
+    // FileRename[Ex]Information once the I/O manager has resolved names: `new_name` is a bare name (same
+    // directory) or
     // "\absolute\path" within this volume; `root` a directory FileId it is relative to, or kNone.
     struct RenameRequest {
-        std::u16string_view new_name;
+        std::u16string_view new_name = {};
         FileId root = FileId::kNone;
         bool replace_if_exists = false;
         std::uint32_t flags = 0;  // FILE_RENAME_* of FileRenameInformationEx

@@ -68,11 +68,35 @@ FSP_FSCTL_VOLUME_PARAMS volume_params(std::u16string_view tag, std::u16string_vi
     return params;
 }
 
+std::string place_of(const Settings& settings) {
+    return settings.mount_point.empty() ? "a free drive letter" : "\"" + to_utf8(settings.mount_point) + "\"";
+}
+
 struct FileSystemDeleter {
     void operator()(FSP_FILE_SYSTEM* fs) const noexcept { FspFileSystemDelete(fs); }
 };
 
 }  // namespace
+
+std::expected<void, MountError> check_mount_point(const Settings& settings) {
+    std::wstring mount_point(as_wide(settings.mount_point));
+    PWSTR const wanted = mount_point.empty() ? nullptr : mount_point.data();
+    const std::string place = place_of(settings);
+    std::wstring device(kDiskDevice);
+    const nt::Status preflight = to_status(FspFileSystemPreflight(device.data(), wanted));
+    if (preflight == nt::Status::kObjectNameCollision) {
+        return failure(
+            MountProblem::kMountPoint,
+            "the mount point " + place + " is taken; choose another one with -m or unmount what is there",
+            preflight);
+    }
+    if (nt::is_error(preflight)) {
+        return failure(MountProblem::kWinFsp,
+                       "WinFsp cannot mount at " + place + "; is its driver installed and running?",
+                       preflight);
+    }
+    return {};
+}
 
 class Mount::Impl {
   public:
@@ -109,25 +133,12 @@ std::u16string Mount::mount_point() const {
 std::expected<std::unique_ptr<Mount>, MountError> Mount::make(Channel& channel, std::u16string_view tag,
                                                               const Settings& settings,
                                                               std::function<void()> on_stopped) {
+    if (auto checked = check_mount_point(settings); !checked)
+        return std::unexpected(std::move(checked.error()));
     std::wstring mount_point(as_wide(settings.mount_point));
     PWSTR const wanted = mount_point.empty() ? nullptr : mount_point.data();
-    const std::string place =
-        settings.mount_point.empty() ? "a free drive letter" : "\"" + to_utf8(settings.mount_point) + "\"";
+    const std::string place = place_of(settings);
     std::wstring device(kDiskDevice);
-
-    const nt::Status preflight = to_status(FspFileSystemPreflight(device.data(), wanted));
-    if (preflight == nt::Status::kObjectNameCollision) {
-        return failure(
-            MountProblem::kMountPoint,
-            "the mount point " + place + " is taken; choose another one with -m or unmount what is there",
-            preflight);
-    }
-    if (nt::is_error(preflight)) {
-        return failure(MountProblem::kWinFsp,
-                       "WinFsp cannot mount at " + place + "; is its driver installed and running?",
-                       preflight);
-    }
-
     const auto log = [](std::string_view line) { FspDebugLog("virtiofs: %s\n", std::string(line).c_str()); };
     auto volume = Volume::mount(channel, {.owner = settings.owner, .max_idle_nodes = 4096, .log = log});
     if (!volume) {

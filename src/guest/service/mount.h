@@ -23,6 +23,9 @@ struct MountError {
     std::string message;  // a sentence for the user
 };
 
+// Whether the settings' mount point is free and WinFsp ready to serve it, before there is anything to mount.
+std::expected<void, MountError> check_mount_point(const Settings& settings);
+
 class Mount {
   public:
     // The channel outlives the mount. `on_stopped` is called, on a thread of WinFsp's, when WinFsp's driver

@@ -81,6 +81,7 @@ void Program::start(FSP_SERVICE* service) {
                                              service, static_cast<ULONG>(exit_code_of(error.problem)));
                                          FspServiceStop(service);
                                      }});
+    share_->start();
 }
 
 }  // namespace guest::service

@@ -22,11 +22,11 @@ UniqueHandle make_event() {
 }  // namespace
 
 Share::Share(const Settings& settings, Events events)
-    : settings_(settings),
-      events_(std::move(events)),
-      stop_(make_event()),
-      finished_(make_event()),
-      thread_([this] { run(); }) {}
+    : settings_(settings), events_(std::move(events)), stop_(make_event()), finished_(make_event()) {}
+
+void Share::start() {
+    thread_ = std::thread([this] { run(); });
+}
 
 Share::~Share() {
     request_stop();
@@ -38,15 +38,17 @@ void Share::request_stop() noexcept {
 }
 
 void Share::wait() {
-    if (thread_.get_id() != std::this_thread::get_id()) WaitForSingleObject(finished_.get(), INFINITE);
+    if (own_thread_ != GetCurrentThreadId()) WaitForSingleObject(finished_.get(), INFINITE);
 }
 
 void Share::run() {
+    own_thread_ = GetCurrentThreadId();
     keep_mounted();
     SetEvent(finished_.get());
 }
 
 void Share::keep_mounted() {
+    if (const auto checked = check_mount_point(settings_); !checked) return events_.give_up(checked.error());
     const std::string wanted = settings_.tag.empty()
                                    ? "a virtio-fs device"
                                    : "the virtio-fs device \"" + to_utf8(settings_.tag) + "\"";

@@ -2,6 +2,7 @@
 // goes, and waits again. Must never know: the command line, WinFsp's service framework.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <string_view>
 #include <thread>
@@ -27,6 +28,8 @@ class Share {
     Share(const Share&) = delete;
     Share& operator=(const Share&) = delete;
 
+    // Begins; once.
+    void start();
     // Asks for the unmount without waiting. Any thread.
     void request_stop() noexcept;
     // Waits until nothing is mounted any more and nothing will be; at once on the share's own thread.
@@ -42,6 +45,7 @@ class Share {
     const Events events_;
     const UniqueHandle stop_;  // manual-reset events
     const UniqueHandle finished_;
+    std::atomic<DWORD> own_thread_{0};
     std::thread thread_;
 };
 

@@ -155,6 +155,14 @@ void drop(Pending* pending) {
     release_memory(pending);
 }
 
+// The status last: a program may poll it and read the rest at once.
+NTSTATUS write_status(IO_STATUS_BLOCK* io, NTSTATUS status, std::uint64_t information) {
+    if (io == nullptr) return status;
+    const bool written =
+        guarded_write(&io->Information, ULONG_PTR{information}) && guarded_write(&io->Status, status);
+    return written ? status : STATUS_ACCESS_VIOLATION;
+}
+
 ACCESS_MASK map_generic(ACCESS_MASK access) {
     if (access & GENERIC_READ) access |= FILE_GENERIC_READ;
     if (access & GENERIC_WRITE) access |= FILE_GENERIC_WRITE;
@@ -199,7 +207,7 @@ void tell(Pending& pending, NTSTATUS status, std::uint64_t information) {
         // While the handle still stands for this open it may be signalled; the lock keeps it from being
         // closed.
         const bool open = find_open(pending.handle) == pending.open;
-        complete(pending.notice.io, status, information);
+        write_status(pending.notice.io, status, information);
         if (pending.notice.event != nullptr) {
             NtSetEvent(pending.notice.event, nullptr);
         } else if (open && !pending.open->signalled && !(pending.open->port_flags & kSkipSetEventOnHandle)) {
@@ -400,7 +408,7 @@ NTSTATUS cancel(HANDLE handle, IO_STATUS_BLOCK* io) {
             if (pending->thread == self) cancel_pending(*pending);
         }
     }
-    return complete(io, STATUS_SUCCESS, 0);
+    return write_status(io, STATUS_SUCCESS, 0);
 }
 
 NTSTATUS cancel_ex(HANDLE handle, const IO_STATUS_BLOCK* operation, IO_STATUS_BLOCK* io) {
@@ -415,7 +423,7 @@ NTSTATUS cancel_ex(HANDLE handle, const IO_STATUS_BLOCK* operation, IO_STATUS_BL
             found = true;
         }
     }
-    return complete(io, found ? STATUS_SUCCESS : kStatusNotFound, 0);
+    return write_status(io, found ? STATUS_SUCCESS : kStatusNotFound, 0);
 }
 
 void duplicated(HANDLE source, HANDLE copy) {
@@ -486,7 +494,7 @@ NTSTATUS query_device_type(HANDLE handle, IO_STATUS_BLOCK* io, void* buffer, ULO
     const FsDeviceInformation answer = {.device_type = kFileDeviceUnknown, .characteristics = 0};
     if (bytes < sizeof(answer)) return STATUS_INFO_LENGTH_MISMATCH;
     if (!guarded_write(buffer, answer)) return STATUS_ACCESS_VIOLATION;
-    return complete(io, STATUS_SUCCESS, sizeof(answer));
+    return write_status(io, STATUS_SUCCESS, sizeof(answer));
 }
 
 }  // namespace lab::redirect::device

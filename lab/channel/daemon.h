@@ -17,7 +17,7 @@ struct DaemonOptions {
     std::string directory;  // to be shared
     std::string binary = "/usr/lib/qemu/virtiofsd";
     std::string cache = "auto";          // auto, always or none
-    std::vector<std::string> arguments;  // further ones, e.g. {"-o", "xattr"}
+    std::vector<std::string> arguments = {};  // further ones, e.g. {"-o", "xattr"}
 };
 
 // The daemon serves exactly one connection and exits when that ends. Needs root for the daemon's sandbox.

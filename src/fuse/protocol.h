@@ -74,7 +74,7 @@ struct EntryOut {
     std::uint64_t attr_valid = 0;   // seconds that the attributes may be cached
     std::uint32_t entry_valid_nsec = 0;
     std::uint32_t attr_valid_nsec = 0;
-    Attr attr;
+    Attr attr{};
 };
 static_assert(sizeof(EntryOut) == 128 && std::is_trivially_copyable_v<EntryOut>);
 
@@ -106,7 +106,7 @@ struct AttrOut {
     std::uint64_t attr_valid = 0;  // seconds
     std::uint32_t attr_valid_nsec = 0;
     std::uint32_t dummy = 0;
-    Attr attr;
+    Attr attr{};
 };
 static_assert(sizeof(AttrOut) == 104 && std::is_trivially_copyable_v<AttrOut>);
 
@@ -191,8 +191,8 @@ static_assert(sizeof(OpenOut) == 16 && std::is_trivially_copyable_v<OpenOut>);
 
 // The reply to CREATE and TMPFILE.
 struct CreateOut {
-    EntryOut entry;
-    OpenOut open;
+    EntryOut entry{};
+    OpenOut open{};
 };
 static_assert(sizeof(CreateOut) == 144 && std::is_trivially_copyable_v<CreateOut>);
 
@@ -305,14 +305,14 @@ static_assert(sizeof(FileLock) == 24 && std::is_trivially_copyable_v<FileLock>);
 struct LkIn {
     FileHandle fh{};
     std::uint64_t owner = 0;
-    FileLock lk;
+    FileLock lk{};
     std::uint32_t lk_flags = 0;
     std::uint32_t padding = 0;
 };
 static_assert(sizeof(LkIn) == 48 && std::is_trivially_copyable_v<LkIn>);
 
 struct LkOut {
-    FileLock lk;
+    FileLock lk{};
 };
 static_assert(sizeof(LkOut) == 24 && std::is_trivially_copyable_v<LkOut>);
 
@@ -375,8 +375,8 @@ struct Dirent {
 static_assert(sizeof(Dirent) == 24 && std::is_trivially_copyable_v<Dirent>);
 
 struct DirentPlus {
-    EntryOut entry;  // node kNoNode: no reference was taken
-    Dirent dirent;
+    EntryOut entry{};  // node kNoNode: no reference was taken
+    Dirent dirent{};
 };
 static_assert(sizeof(DirentPlus) == 152 && std::is_trivially_copyable_v<DirentPlus>);
 
@@ -439,10 +439,10 @@ struct Statx {
     std::uint64_t size = 0;
     std::uint64_t blocks = 0;
     std::uint64_t attributes_mask = 0;
-    StatxTime atime;
-    StatxTime btime;
-    StatxTime ctime;
-    StatxTime mtime;
+    StatxTime atime{};
+    StatxTime btime{};
+    StatxTime ctime{};
+    StatxTime mtime{};
     std::uint32_t rdev_major = 0;
     std::uint32_t rdev_minor = 0;
     std::uint32_t dev_major = 0;
@@ -456,7 +456,7 @@ struct StatxOut {
     std::uint32_t attr_valid_nsec = 0;
     std::uint32_t flags = 0;
     std::uint64_t spare[2] = {};
-    Statx stat;
+    Statx stat{};
 };
 static_assert(sizeof(StatxOut) == 288 && std::is_trivially_copyable_v<StatxOut>);
 

@@ -16,6 +16,7 @@
 #include <random>
 #include <thread>
 
+#include "lab/device_host/registry.h"
 #include "lab/runner/process.h"
 #include "lab/runner/wine_prefix.h"
 
@@ -169,6 +170,7 @@ class Session {
             }
             keys.push_back(settings);
         }
+        if (auto added = device_host::add_devices(options_.prefix, 1); !added) return added;
         return add_machine_keys(options_.prefix, keys);
     }
 

@@ -12,6 +12,7 @@ host=
 finish() {
     for pid in $daemon $host; do
         kill -9 $(descendants "$pid") "$pid" 2>/dev/null || true
+        wait "$pid" 2>/dev/null || true
     done
     /usr/lib/wine/wineserver64 -k 2>/dev/null || true
     /usr/lib/wine/wineserver64 -w 2>/dev/null || true
@@ -46,8 +47,8 @@ while IFS= read -r -t 60 -u "$in" line; do
         ok:*) checks=$((checks + 1)) ;;
         "do: stop the daemon") signal_daemon STOP ;;
         "do: continue the daemon") signal_daemon CONT ;;
-        "do: kill the daemon") signal_daemon KILL ;;
-        "do: kill the device host") kill -9 "$host" ;;
+        "do: kill the daemon") signal_daemon KILL; wait "$daemon" 2>/dev/null || true ;;
+        "do: kill the device host") kill -9 "$host"; wait "$host" 2>/dev/null || true ;;
         "do: restart everything")
             kill -TERM "$host"
             status=0

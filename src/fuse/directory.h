@@ -33,7 +33,7 @@ class DirectoryWalk {
 
     // The next record; nullopt at the end. Records before a bad one are good.
     std::expected<std::optional<Record>, ParseError> next() {
-        if (failed_) return std::unexpected(*failed_);
+        if (failed_) return std::unexpected(error_);
         if (rest_.empty()) return std::optional<Record>{};
         const auto fixed = read_fixed<Fixed>(rest_);
         if (!fixed) return fail(ParseError::kTruncatedRecord);
@@ -60,12 +60,14 @@ class DirectoryWalk {
     }
 
     std::unexpected<ParseError> fail(ParseError error) {
-        failed_ = error;
+        failed_ = true;
+        error_ = error;
         return std::unexpected(error);
     }
 
     std::span<const std::byte> rest_;
-    std::optional<ParseError> failed_;
+    bool failed_ = false;
+    ParseError error_{};
 };
 
 using DirectoryReader = DirectoryWalk<Dirent, DirectoryRecord>;

@@ -78,9 +78,10 @@ class DeviceQueue {
         broken_ = true;
         return std::unexpected(what);
     }
-    static Descriptor read(const Descriptor* shared) {
+    // Copies one entry out, so that it cannot change between checks and use. The table need not be aligned.
+    static Descriptor read(const std::byte* table, std::uint32_t number) {
         Descriptor copy;
-        std::memcpy(&copy, shared, sizeof copy);
+        std::memcpy(&copy, table + sizeof copy * number, sizeof copy);
         return copy;
     }
 
@@ -105,7 +106,7 @@ std::expected<std::optional<Chain>, DriverFault> DeviceQueue::pop(Translate&& tr
     const std::uint16_t head = __atomic_load_n(ring_.available_entry(popped_), __ATOMIC_RELAXED);
     if (head >= ring_.size()) return fault(DriverFault::kBadDescriptor);
 
-    const Descriptor* table = ring_.descriptor(0);
+    const std::byte* table = reinterpret_cast<const std::byte*>(ring_.descriptor(0));
     std::uint32_t table_size = ring_.size();
     std::uint16_t number = head;
     bool in_indirect = false;
@@ -118,7 +119,7 @@ std::expected<std::optional<Chain>, DriverFault> DeviceQueue::pop(Translate&& tr
 
     for (;;) {
         if (++steps > table_size) return fault(DriverFault::kTooManyPieces);
-        Descriptor descriptor = read(table + number);
+        Descriptor descriptor = read(table, number);
         const bool has_next = (descriptor.flags & descriptor_flag::kNext) != 0;
 
         if ((descriptor.flags & descriptor_flag::kIndirect) != 0) {
@@ -128,8 +129,7 @@ std::expected<std::optional<Chain>, DriverFault> DeviceQueue::pop(Translate&& tr
             }
             const Segment memory = translate(descriptor.address, descriptor.length);
             if (memory.size() != descriptor.length) return fault(DriverFault::kBadAddress);
-            // Entries are copied out bytewise, so the table need not be aligned.
-            table = reinterpret_cast<const Descriptor*>(memory.data());
+            table = memory.data();
             table_size = descriptor.length / sizeof(Descriptor);
             number = 0;
             steps = 0;

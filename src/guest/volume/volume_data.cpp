@@ -10,14 +10,15 @@ nt::Result<std::uint32_t> Volume::Impl::read(File& file, std::span<std::byte> bu
     if (buffer.empty()) return 0;
     const auto handle = handle_for(file, Need::kRead);
     if (!handle) return fail(handle.error());
-    const auto bytes = read_pieces(**handle, buffer, offset);
+    const std::uint64_t known_size = nodes().attributes(file.node).attr.size;
+    const auto bytes = read_pieces(**handle, buffer, offset, known_size);
     if (!bytes) return fail(bytes.error());
     if (*bytes == 0) return nt::fail(nt::Status::kEndOfFile);
     return *bytes;
 }
 
 HostResult<std::uint32_t> Volume::Impl::read_pieces(const HostHandle& handle, std::span<std::byte> buffer,
-                                                    std::uint64_t offset) {
+                                                    std::uint64_t offset, std::uint64_t known_size) {
     const std::size_t piece_bytes = session_->limits().read_bytes;
     std::vector<ReadPiece> pieces;
     pieces.reserve(buffer.size() / piece_bytes + 1);
@@ -35,8 +36,9 @@ HostResult<std::uint32_t> Volume::Impl::read_pieces(const HostHandle& handle, st
         const bool more_follows =
             std::any_of(pieces.begin() + static_cast<std::ptrdiff_t>(i) + 1, pieces.end(),
                         [](const ReadPiece& later) { return later.result.value_or(1) > 0; });
-        // Short in the middle: not the end of the file, ask for the rest until there is none.
-        while (got < piece.buffer.size() && more_follows) {
+        // Short before what is known to be there: not the end of the file, ask for the rest until there is
+        // none.
+        while (got < piece.buffer.size() && (more_follows || piece.offset + got < known_size)) {
             ReadPiece rest{.offset = piece.offset + got, .buffer = piece.buffer.subspan(got)};
             session_->read_all(handle.node(), handle.handle(), handle.flags(), std::span(&rest, 1));
             if (!rest.result) return std::unexpected(rest.result.error());

@@ -100,7 +100,7 @@ class Volume::Impl {
 
     // volume_data.cpp
     HostResult<std::uint32_t> read_pieces(const HostHandle& handle, std::span<std::byte> buffer,
-                                          std::uint64_t offset);
+                                          std::uint64_t offset, std::uint64_t known_size);
     HostResult<void> write_pieces(const HostHandle& handle, std::span<const std::byte> data,
                                   std::uint64_t offset);
 

@@ -125,6 +125,23 @@ constexpr auto kCases = std::to_array<Case>({
                  std::int64_t{1'580'608'922});
      },
      Offers::kHost},
+    {"LastWriteTime_ToldThroughTheWritingHandle_IsTheHostsAfterwards",
+     [](Context& c) {
+         File file = c.must_open({.name = u"f",
+                                  .access = access::kGenericWrite | access::kReadAttributes,
+                                  .disposition = kCreate});
+         file.put("text", 0);
+         const nt::FileTime told = file.basic().last_write_time;
+         file.close();
+         struct stat status {};
+         c.equal(stat((c.host() / "f").c_str(), &status), 0, "stat");
+         constexpr std::uint64_t kTicksFrom1601To1970 = 116'444'736'000'000'000;
+         const std::uint64_t on_host = static_cast<std::uint64_t>(status.st_mtim.tv_sec) * 10'000'000 +
+                                       static_cast<std::uint64_t>(status.st_mtim.tv_nsec) / 100 +
+                                       kTicksFrom1601To1970;
+         c.equal(told, on_host);
+     },
+     Offers::kHost},
     {"Guest_SeesFilesTheHostMade",
      [](Context& c) {
          write_host(c.host() / "f", "from the host");

@@ -15,6 +15,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <sstream>
 
 #include "vhost_user/fd.h"
@@ -34,6 +35,21 @@ std::string doubled_commas(const std::string& text) {
     for (const char c : text)
         result.append(c == ',' ? 2 : 1, c);
     return result;
+}
+
+// Whether every thread of a process is stopped by a signal ("T" in /proc's stat).
+bool all_threads_stopped(pid_t pid) {
+    std::error_code error;
+    const std::filesystem::path tasks = "/proc/" + std::to_string(pid) + "/task";
+    for (std::filesystem::directory_iterator it(tasks, error), end; !error && it != end;
+         it.increment(error)) {
+        std::ifstream file(it->path() / "stat");
+        const std::string text{std::istreambuf_iterator<char>(file), {}};
+        // The state follows the name in parentheses, which may itself hold parentheses.
+        const std::size_t name_end = text.rfind(')');
+        if (name_end != std::string::npos && text.substr(name_end, 3) != ") T") return false;
+    }
+    return true;
 }
 
 class SpawnActions {
@@ -159,7 +175,14 @@ void Daemon::kill() {
 }
 
 void Daemon::pause() {
-    if (pid_ > 0) ::kill(-pid_, SIGSTOP);
+    if (pid_ <= 0) return;
+    ::kill(-pid_, SIGSTOP);
+    // kill() does not wait, and the stop of a process that is no child of ours tells nobody: look until it
+    // is.
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(5);
+    while (!all_threads_stopped(serving_pid()) && std::chrono::steady_clock::now() < deadline) {
+        ::poll(nullptr, 0, 1);
+    }
 }
 
 void Daemon::resume() {

@@ -16,7 +16,7 @@ namespace lab {
 struct DaemonOptions {
     std::string directory;  // to be shared
     std::string binary = "/usr/lib/qemu/virtiofsd";
-    std::string cache = "auto";          // auto, always or none
+    std::string cache = "auto";               // auto, always or none
     std::vector<std::string> arguments = {};  // further ones, e.g. {"-o", "xattr"}
 };
 
@@ -42,7 +42,7 @@ class Daemon {
 
     bool running() const;
     void kill();    // SIGKILL, and reaps; its connection hangs up
-    void pause();   // SIGSTOP
+    void pause();   // SIGSTOP; no thread of it runs any more when this returns
     void resume();  // SIGCONT
     // Waits for it to exit by itself. False if it does not in time.
     bool wait_for_exit(std::chrono::milliseconds time);

@@ -218,6 +218,10 @@ IoStatus Fsd::Impl::query_directory(FileId id, const DirectoryQuery& query, std:
     while (packer.used() == 0) {
         const auto listing = list(object, scan, buffer.size());
         if (!listing) return io(listing.error());
+        // A file system that neither ends nor gets past the marker would be asked for ever.
+        if (!listing->at_end && (listing->entries.empty() || listing->entries.back().name == scan.marker)) {
+            return io(Status::kInternalError);
+        }
         for (const Entry& entry : listing->entries) {
             if (filter.lets_through(entry.name)) {
                 const auto outcome = packer.add(
@@ -232,8 +236,6 @@ IoStatus Fsd::Impl::query_directory(FileId id, const DirectoryQuery& query, std:
             scan.marker = entry.name;
         }
         if (listing->at_end) break;
-        // A file system that neither ends nor gives anything would be asked for ever.
-        if (listing->entries.empty()) return io(Status::kInternalError);
     }
     if (packer.used() != 0) return io(Status::kSuccess, packer.used());
     return io(scan.found_something ? Status::kNoMoreFiles : Status::kNoSuchFile);

@@ -87,7 +87,8 @@ class Fsd {
     IoStatus flush(FileId file);
 
     IoStatus query_information(FileId file, std::uint32_t information_class, std::span<std::byte> buffer);
-    // For FileRenameInformation the target path is what the I/O manager made of it: see RenameRequest.
+    // For FileRename[Ex]Information the target path is what the I/O manager made of it: see RenameRequest;
+    // RootDirectory holds a FileId's number.
     IoStatus set_information(FileId file, std::uint32_t information_class, std::span<const std::byte> buffer);
     IoStatus query_volume_information(FileId file, std::uint32_t information_class,
                                       std::span<std::byte> buffer);

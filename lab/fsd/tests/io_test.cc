@@ -132,7 +132,7 @@ TEST_F(Io, UnbufferedHandle_WantsWholeSectors) {
     fsd_->close_handle(file);
 }
 
-TEST_F(Io, FileSystemThatReadsMoreThanAsked_IsAnInternalError) {
+TEST_F(Io, FileSystemThatLies_IsAnInternalError) {
     class Liar final : public FileSystem {
       public:
         explicit Liar(FileSystem& real) : real_(real) {}
@@ -182,12 +182,15 @@ TEST_F(Io, FileSystemThatReadsMoreThanAsked_IsAnInternalError) {
         }
         nt::Result<bool> read_directory(Context, std::optional<std::u16string_view>,
                                         std::optional<std::u16string_view>, std::size_t,
-                                        DirectorySink&) override {
-            return false;  // neither an entry nor the end
+                                        DirectorySink& sink) override {
+            if (repeats) sink.add(u"same", {});
+            return false;  // neither gets on nor ends
         }
         nt::Result<nt::FileInfo> entry_by_name(Context, std::u16string_view, std::u16string&) override {
             return nt::fail(Status::kInvalidDeviceRequest);
         }
+
+        bool repeats = false;
 
       private:
         FileSystem& real_;
@@ -202,6 +205,13 @@ TEST_F(Io, FileSystemThatReadsMoreThanAsked_IsAnInternalError) {
     Buffer entries(256);
     EXPECT_EQ(
         fsd.query_directory(root.file, {.information_class = file_class::kNames}, entries.span()).status,
+        Status::kInternalError);
+    liar.repeats = true;
+    EXPECT_EQ(
+        fsd.query_directory(root.file,
+                            {.information_class = file_class::kNames, .pattern = u"x*", .restart_scan = true},
+                            entries.span())
+            .status,
         Status::kInternalError);
     fsd.close_handle(file.file);
     fsd.close_handle(root.file);

@@ -2,6 +2,7 @@
 #include <cstring>
 
 #include "lab/redirect/calls.h"
+#include "lab/redirect/device.h"
 #include "lab/redirect/files.h"
 #include "lab/redirect/guarded.h"
 #include "lab/redirect/handles.h"
@@ -57,6 +58,9 @@ NTSTATUS NTAPI NtDeviceIoControlFile(HANDLE handle, HANDLE event, PIO_APC_ROUTIN
     // Device control is frequent on Wine's own handles (sockets, consoles): looked at once, then one load.
     const Tag tag = tag_of(handle);
     if (tag.is_file()) return complete(io, STATUS_INVALID_DEVICE_REQUEST, 0);
+    if (tag.kind() == Kind::kDevice) {
+        return device::control(handle, {event, apc, apc_context, io}, code, in, in_length, out, out_length);
+    }
     return originals().NtDeviceIoControlFile(handle, event, apc, apc_context, io, code, in, in_length, out,
                                              out_length);
 }
@@ -65,12 +69,14 @@ NTSTATUS NTAPI NtDeviceIoControlFile(HANDLE handle, HANDLE event, PIO_APC_ROUTIN
 NTSTATUS NTAPI NtCancelIoFile(HANDLE handle, PIO_STATUS_BLOCK io) {
     const Tag tag = tag_of(handle);
     if (tag.is_file()) return complete(io, STATUS_SUCCESS, 0);
+    if (tag.kind() == Kind::kDevice) return device::cancel(handle, io);
     return originals().NtCancelIoFile(handle, io);
 }
 
 NTSTATUS NTAPI NtCancelIoFileEx(HANDLE handle, PIO_STATUS_BLOCK operation, PIO_STATUS_BLOCK io) {
     const Tag tag = tag_of(handle);
     if (tag.is_file()) return complete(io, kStatusNotFound, 0);
+    if (tag.kind() == Kind::kDevice) return device::cancel_ex(handle, operation, io);
     return originals().NtCancelIoFileEx(handle, operation, io);
 }
 

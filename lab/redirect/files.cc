@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "lab/redirect/calls.h"
+#include "lab/redirect/device.h"
 #include "lab/redirect/guarded.h"
 #include "lab/redirect/handles.h"
 #include "lab/redirect/kernelbase.h"
@@ -144,6 +145,20 @@ NTSTATUS mark_foreign(NTSTATUS status, HANDLE* handle) {
     return status;
 }
 
+// Opens on neither a volume nor a device are NT's own.
+std::optional<NTSTATUS> open_if_device(HANDLE* handle, ACCESS_MASK access,
+                                       const OBJECT_ATTRIBUTES* attributes, IO_STATUS_BLOCK* io,
+                                       ULONG options) {
+    const auto name = device_named(attributes);
+    if (!name) return std::nullopt;
+    const device::Opened opened =
+        device::open(name->view(), access, options, handle_attributes_of(attributes));
+    if (is_error(opened.status)) return complete(io, opened.status, 0);
+    set_tag(opened.handle, Tag::of(Kind::kDevice));
+    if (!store_handle(handle, opened.handle)) return STATUS_ACCESS_VIOLATION;
+    return complete(io, opened.status, FILE_OPENED);
+}
+
 NTSTATUS query_by_name(const Target& target, ULONG information_class, void* buffer, std::size_t bytes) {
     ServerCall call(target.mount, Operation::kQueryByName);
     call.request().code = information_class;
@@ -165,6 +180,7 @@ NTSTATUS NTAPI NtCreateFile(PHANDLE handle, ACCESS_MASK access, POBJECT_ATTRIBUT
                             ULONG share, ULONG disposition, ULONG options, PVOID ea, ULONG ea_length) {
     const Target target = resolve(attributes);
     if (target.where == Target::Where::kForeign) {
+        if (const auto status = open_if_device(handle, access, attributes, io, options)) return *status;
         return mark_foreign(
             originals().NtCreateFile(handle, access, attributes, io, allocation_size, file_attributes, share,
                                      disposition, options, ea, ea_length),
@@ -187,6 +203,7 @@ NTSTATUS NTAPI NtOpenFile(PHANDLE handle, ACCESS_MASK access, POBJECT_ATTRIBUTES
                           PIO_STATUS_BLOCK io, ULONG share, ULONG options) {
     const Target target = resolve(attributes);
     if (target.where == Target::Where::kForeign) {
+        if (const auto status = open_if_device(handle, access, attributes, io, options)) return *status;
         return mark_foreign(originals().NtOpenFile(handle, access, attributes, io, share, options), handle);
     }
     return create(handle, io, target,
@@ -198,6 +215,7 @@ NTSTATUS NTAPI NtOpenFile(PHANDLE handle, ACCESS_MASK access, POBJECT_ATTRIBUTES
 
 NTSTATUS NTAPI NtClose(HANDLE handle) {
     const Tag tag = forget_handle(handle);
+    if (tag.kind() == Kind::kDevice) device::closing(handle);
     const NTSTATUS status = originals().NtClose(handle);
     if (is_error(status) || status == STATUS_HANDLE_NOT_CLOSABLE) {
         if (tag.is_file() || tag.kind() == Kind::kSection) set_tag(handle, tag);

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "lab/redirect/calls.h"
+#include "lab/redirect/device.h"
 #include "lab/redirect/files.h"
 #include "lab/redirect/guarded.h"
 #include "lab/redirect/handles.h"
@@ -126,6 +127,12 @@ NTSTATUS NTAPI NtSetInformationFile(HANDLE handle, PIO_STATUS_BLOCK io, PVOID bu
                                     FILE_INFORMATION_CLASS information_class) {
     const Tag tag = tag_of(handle);
     const ULONG code = information_class;
+    if (tag.kind() == Kind::kDevice) {
+        if (code == info::kCompletion) return complete(io, device::associate_port(handle, buffer, length), 0);
+        if (code == info::kCompletionNotification) {
+            return complete(io, device::set_port_flags(handle, buffer, length), 0);
+        }
+    }
     if (!tag.is_file()) {
         if ((is_rename(code) || is_link(code)) && leads_to_volume(buffer, length)) {
             return complete(io, STATUS_NOT_SAME_DEVICE, 0);
@@ -143,6 +150,9 @@ NTSTATUS NTAPI NtSetInformationFile(HANDLE handle, PIO_STATUS_BLOCK io, PVOID bu
 NTSTATUS NTAPI NtQueryVolumeInformationFile(HANDLE handle, PIO_STATUS_BLOCK io, PVOID buffer, ULONG length,
                                             FS_INFORMATION_CLASS information_class) {
     const Tag tag = tag_of(handle);
+    if (tag.kind() == Kind::kDevice && static_cast<ULONG>(information_class) == info::kFsDevice) {
+        return device::query_device_type(handle, io, buffer, length);
+    }
     if (!tag.is_file()) {
         return originals().NtQueryVolumeInformationFile(handle, io, buffer, length, information_class);
     }

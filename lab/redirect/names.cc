@@ -1,6 +1,7 @@
 #include "lab/redirect/names.h"
 
 #include "lab/redirect/calls.h"
+#include "lab/redirect/device.h"
 #include "lab/redirect/guarded.h"
 #include "lab/redirect/handles.h"
 
@@ -71,6 +72,22 @@ Target resolve(const OBJECT_ATTRIBUTES* attributes) {
     target.name = reinterpret_cast<const char16_t*>(name.Buffer);
     target.name_chars = name.Length / 2;
     return target;
+}
+
+std::optional<DeviceName> device_named(const OBJECT_ATTRIBUTES* attributes) {
+    OBJECT_ATTRIBUTES copy{};
+    UNICODE_STRING name{};
+    if (!attributes || !guarded_read(copy, attributes) || copy.RootDirectory || !copy.ObjectName ||
+        !guarded_read(name, copy.ObjectName)) {
+        return std::nullopt;
+    }
+    DeviceName device;
+    device.chars = name.Length / 2;
+    if (device.chars > sizeof(device.text) / sizeof(device.text[0]) ||
+        !guarded_copy(device.text, name.Buffer, device.chars * 2) || !device::is_device_name(device.view())) {
+        return std::nullopt;
+    }
+    return device;
 }
 
 }  // namespace lab::redirect

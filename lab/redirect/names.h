@@ -2,13 +2,16 @@
 // opened.
 #pragma once
 
+#include <optional>
+#include <string_view>
+
 #include "lab/redirect/mounts.h"
 #include "lab/redirect/tag.h"
 
 namespace lab::redirect {
 
 struct Target {
-    enum class Where { kForeign, kVolume, kDevice, kBadName };
+    enum class Where { kForeign, kVolume, kBadName };
     Where where = Where::kForeign;
     unsigned mount = 0;
     Tag root;  // file: the name is relative to it
@@ -22,5 +25,13 @@ struct Target {
 Target resolve(const OBJECT_ATTRIBUTES* attributes);
 // A full NT name ("\??\V:\x", "\Device\Volume{...}\x").
 Target resolve_name(const UNICODE_STRING& name);
+
+// A name that means one of the lab's devices, copied from the program's memory.
+struct DeviceName {
+    char16_t text[200];
+    std::size_t chars;
+    std::u16string_view view() const { return {text, chars}; }
+};
+std::optional<DeviceName> device_named(const OBJECT_ATTRIBUTES* attributes);
 
 }  // namespace lab::redirect

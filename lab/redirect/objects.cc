@@ -2,6 +2,7 @@
 #include <cstring>
 
 #include "lab/redirect/calls.h"
+#include "lab/redirect/device.h"
 #include "lab/redirect/files.h"
 #include "lab/redirect/guarded.h"
 #include "lab/redirect/handles.h"
@@ -73,6 +74,28 @@ NTSTATUS query_type(void* buffer, ULONG length, ULONG* returned) {
     return answer.give(u"File", u"");
 }
 
+// A handle of nothing on a volume: a foreign one, where only what is known about a closed one goes, or a
+// device's, whose copies within this process stand for the same open.
+NTSTATUS duplicate_other(Tag tag, HANDLE source_process, HANDLE source, HANDLE target_process, HANDLE* target,
+                         ACCESS_MASK access, ULONG attributes, ULONG options) {
+    const bool device = tag.kind() == Kind::kDevice;
+    const bool closes = options & DUPLICATE_CLOSE_SOURCE;
+    // The source stays until the copy is known, so that the open does not end in between.
+    const ULONG kept_options = device ? (options & ~DUPLICATE_CLOSE_SOURCE) | DUPLICATE_SAME_ACCESS : options;
+    if (closes && !device) forget_handle(source);
+    HANDLE copy = nullptr;
+    const NTSTATUS status = originals().NtDuplicateObject(
+        source_process, source, target_process, target ? &copy : nullptr, access, attributes, kept_options);
+    const bool copied = !is_error(status) && target;
+    if (copied && device && target_process && is_this_process(target_process)) {
+        device::duplicated(source, copy);
+        set_tag(copy, tag);
+    }
+    if (closes && device) hook::NtClose(source);
+    if (copied && !guarded_write(target, copy)) return STATUS_ACCESS_VIOLATION;
+    return status;
+}
+
 }  // namespace
 
 namespace hook {
@@ -95,10 +118,8 @@ NTSTATUS NTAPI NtDuplicateObject(HANDLE source_process, HANDLE source, HANDLE ta
     const Tag tag = from_here ? tag_of(source) : Tag{};
     const bool ours = tag.is_file();
     if (!ours && tag.kind() != Kind::kSection && tag.kind() != Kind::kUnknown) {
-        // A foreign handle: only what is known about the closed one goes.
-        if (options & DUPLICATE_CLOSE_SOURCE) forget_handle(source);
-        return originals().NtDuplicateObject(source_process, source, target_process, target, access,
-                                             attributes, options);
+        return duplicate_other(tag, source_process, source, target_process, target, access, attributes,
+                               options);
     }
     // Rights of files mean nothing to the event behind them.
     if (ours) options |= DUPLICATE_SAME_ACCESS;

@@ -10,10 +10,12 @@ namespace behaviour {
 
 class WindowsSystem final : public System {
   public:
+    static constexpr Offers kOffered = Offers::kClock | Offers::kLargeFiles | Offers::kHostNames;
+
     // `directory` is "X:\dir", "X:\" or "X:"; it exists.
     explicit WindowsSystem(std::u16string_view directory);
 
-    Offers offers() const override { return Offers::kClock | Offers::kLargeFiles | Offers::kHostNames; }
+    Offers offers() const override { return kOffered; }
     std::u16string test_root() const override { return root_; }
     std::optional<std::filesystem::path> host_root() const override { return {}; }
     nt::FileTime now() const override;

@@ -2,7 +2,7 @@
 # virtiofs.exe's start and stop under Wine, without any device: what it says when something is missing or wrong, its exit
 # codes (Win32 error codes), and Ctrl-C. service_start.sh [BINARY_DIR]
 source "$(dirname "$0")/lib.bash"
-binaries=${1:-$build/windows-release/bin}
+binaries=$(realpath "${1:-$build/windows-release/bin}")
 wine=/usr/lib/wine/wine64
 export WINEDEBUG=-all WINEARCH=win64 WINEDLLOVERRIDES="mscoree,mshtml,winemenubuilder.exe=" WINEPREFIX=$work/prefix
 trap '/usr/lib/wine/wineserver64 -k >/dev/null 2>&1 || true; rm -rf "$work"' EXIT

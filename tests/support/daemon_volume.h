@@ -7,6 +7,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <iostream>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -38,7 +39,9 @@ class DaemonVolume {
         }
         channel_ = std::move(*channel);
         counting_ = std::make_unique<lab::CountingChannel>(*channel_);
-        auto volume = guest::Volume::mount(*counting_, {.owner = {}, .log = {}});
+        auto volume = guest::Volume::mount(*counting_, {.owner = {}, .log = [](std::string_view line) {
+                                                            std::cerr << "volume: " << line << "\n";
+                                                        }});
         if (!volume) {
             ADD_FAILURE() << "mount failed: " << std::hex << static_cast<std::uint32_t>(volume.error());
             return;

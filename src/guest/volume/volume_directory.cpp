@@ -122,7 +122,7 @@ HostResult<void> Volume::Impl::read_with_attributes(Listing& listing) {
     std::vector<std::byte> buffer;
     std::vector<NodeTable::ListedEntry> learned;
     std::vector<fuse::EntryOut> entries;
-    for (;; wanted = most) {
+    for (;;) {
         // The host refers to every entry that it gives: idle references go first, so that it never holds too
         // many.
         auto [reservation, to_forget] = nodes().reserve(wanted / kSmallestEntry + 1);
@@ -165,6 +165,9 @@ HostResult<void> Volume::Impl::read_with_attributes(Listing& listing) {
         }
         nodes().adopt_listed(listing.directory, learned, asked);
         if (!outcome) return outcome;
+        // A full reply is followed by others; after one with room left only the end is to come.
+        const bool full = buffer.size() - records->size() < fuse::direntplus_bytes(kMaxHostNameBytes);
+        wanted = full ? most : std::min(kSmallReply, most);
     }
 }
 

@@ -112,6 +112,8 @@ class Volume::Impl {
 
     // volume_names.cpp
     HostResult<void> remove_name(std::span<const std::string> path, File& file, Trust trust);
+    template <typename Operation>
+    HostResult<void> on_child(const Place& place, const std::string& name, Operation operation);
     HostResult<void> rename_once(std::span<const std::string> from, std::span<const std::string> to,
                                  bool replace, Trust trust);
     HostResult<void> rename_without_replacing(const Place& from, const std::string& from_name,

@@ -51,6 +51,20 @@ void Volume::Impl::cleanup(File& file, std::u16string_view path, const CleanupAc
     log("cannot delete " + text_of(*components) + " on the host: NTSTATUS " + hex(removed.error().status()));
 }
 
+// Does something to a name that exists. Those hosts answer EIO both if there is no reference and if there is
+// no such name: a LOOKUP brings the one or tells the other.
+template <typename Operation>
+HostResult<void> Volume::Impl::on_child(const Place& place, const std::string& name, Operation operation) {
+    constexpr int kAttempts = 8;  // others may take the name away and bring it back meanwhile
+    HostResult<void> done = operation();
+    for (int i = 0; i < kAttempts && !done && done.error().is(fuse::Errno::kEIO); ++i) {
+        const auto child = walk_.step(place.directory, name, Trust::kFresh, false);
+        if (!child) return std::unexpected(child.error());
+        done = operation();
+    }
+    return done;
+}
+
 HostResult<void> Volume::Impl::remove_name(std::span<const std::string> path, File& file, Trust trust) {
     const auto place = place_of(path, trust);
     if (!place) return std::unexpected(place.error());
@@ -58,14 +72,16 @@ HostResult<void> Volume::Impl::remove_name(std::span<const std::string> path, Fi
     const KnownName known = nodes().find(place->directory, name);
     if (known.state == KnownName::State::kPresent && known.node != file.node) {
         // Another file has taken the name: it is not ours to delete.
-        return std::unexpected(Failure(nt::Status::kObjectNameNotFound));
+        return std::unexpected(Failure(fuse::Errno::kENOENT));
     }
-    if (!file.node.id() && is_open_elsewhere(file.node, &file)) static_cast<void>(walk_.id_of(file.node));
+    // Some hosts (QEMU's C daemon) remove and rename only what they have given a reference to.
+    if (!file.node.id()) static_cast<void>(walk_.id_of(file.node));
 
     NameChange change(nodes(), place->directory, name);
-    const auto done = file.kind == FileKind::kDirectory
-                          ? session_->remove_directory(place->directory_id, name)
-                          : session_->unlink(place->directory_id, name);
+    const auto done = on_child(*place, name, [&] {
+        return file.kind == FileKind::kDirectory ? session_->remove_directory(place->directory_id, name)
+                                                 : session_->unlink(place->directory_id, name);
+    });
     if (!done) return done;
     change.is_gone();
     nodes().distrust_attributes(file.node);
@@ -96,14 +112,17 @@ HostResult<void> Volume::Impl::rename_once(std::span<const std::string> from, st
     const auto source = walk_.step(source_place->directory, from_name, trust, false);
     if (!source) return std::unexpected(source.error());
     const bool is_directory = kind_of(source->attr) == FileKind::kDirectory;
+    if (!source->node.id()) static_cast<void>(walk_.id_of(source->node));
     keep_reachable(target_place->directory, to_name);
 
     NameChange leaves(nodes(), source_place->directory, from_name);
     NameChange arrives(nodes(), target_place->directory, to_name);
     if (replace && !is_directory) {
         // A file never replaces a directory: the host says EISDIR.
-        const auto done =
-            session_->rename(source_place->directory_id, from_name, target_place->directory_id, to_name, 0);
+        const auto done = on_child(*source_place, from_name, [&] {
+            return session_->rename(source_place->directory_id, from_name, target_place->directory_id,
+                                    to_name, 0);
+        });
         if (!done) {
             const bool onto_directory = done.error().is(fuse::Errno::kEISDIR) ||
                                         done.error().is(fuse::Errno::kENOTEMPTY) ||
@@ -130,8 +149,10 @@ HostResult<void> Volume::Impl::rename_without_replacing(const Place& from, const
                                                         const Place& to, const std::string& to_name,
                                                         const NodePin& source, bool is_directory) {
     if (!no_replace_is_unsupported_) {
-        const auto done =
-            session_->rename(from.directory_id, from_name, to.directory_id, to_name, fuse::kRenameNoReplace);
+        const auto done = on_child(from, from_name, [&] {
+            return session_->rename(from.directory_id, from_name, to.directory_id, to_name,
+                                    fuse::kRenameNoReplace);
+        });
         // EINVAL is also what moving a directory into itself brings; the way below finds out.
         if (done || !done.error().is_unsupported()) return done;
     }
@@ -184,7 +205,9 @@ HostResult<void> Volume::Impl::move_by_placeholder(const Place& from, const std:
         const HostFileHandle host_file{.epoch = placeholder.node.id().epoch, .fh = made->open.fh};
         session_->release(placeholder.node, host_file, false, fuse::open_flag::kWriteOnly);
     }
-    auto done = session_->rename(from.directory_id, from_name, to.directory_id, to_name, 0);
+    const auto done = on_child(from, from_name, [&] {
+        return session_->rename(from.directory_id, from_name, to.directory_id, to_name, 0);
+    });
     if (done) return done;
     if (is_directory) {
         static_cast<void>(session_->remove_directory(to.directory_id, to_name));

@@ -9,6 +9,7 @@ namespace guest::test {
 namespace {
 
 constexpr std::int32_t kNoEntry = 2;
+constexpr std::int32_t kIoError = 5;
 constexpr std::int32_t kBadFile = 9;
 constexpr std::int32_t kExists = 17;
 constexpr std::int32_t kNotADirectory = 20;
@@ -237,6 +238,12 @@ CheckingHost::InodePtr CheckingHost::node(fuse::NodeId id) {
 CheckingHost::InodePtr CheckingHost::directory(fuse::NodeId id) {
     InodePtr inode = node(id);
     return inode != nullptr && inode->is_directory() ? inode : nullptr;
+}
+
+bool CheckingHost::may_change(const Inode& parent, const std::string& name) const {
+    if (!options_.needs_references) return true;
+    const auto child = parent.children.find(name);
+    return child != parent.children.end() && ids_.contains(child->second.get());
 }
 
 CheckingHost::Handle* CheckingHost::handle(fuse::FileHandle fh, fuse::NodeId id) {
@@ -476,6 +483,7 @@ std::int32_t CheckingHost::perform(const fuse::InHeader& header, Reader& reader,
             const std::string name = reader.name();
             const InodePtr parent = directory(header.node);
             if (parent == nullptr) return kNoEntry;
+            if (!may_change(*parent, name)) return kIoError;
             const auto child = parent->children.find(name);
             if (child == parent->children.end()) return kNoEntry;
             const bool wants_directory = header.opcode == Opcode::kRmdir;
@@ -501,6 +509,7 @@ std::int32_t CheckingHost::perform(const fuse::InHeader& header, Reader& reader,
             const InodePtr from = directory(header.node);
             const InodePtr to = directory(in.newdir);
             if (from == nullptr || to == nullptr || to->nlink == 0) return kNoEntry;
+            if (!may_change(*from, from_name)) return kIoError;
             const auto source = from->children.find(from_name);
             if (source == from->children.end()) return kNoEntry;
             if (in.flags != 0 && !options_.no_replace) return kInvalid;

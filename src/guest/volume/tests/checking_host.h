@@ -31,6 +31,8 @@ struct HostOptions {
     bool read_dir_plus = true;
     bool no_replace = true;  // RENAME_NOREPLACE
     bool hard_links = true;
+    bool needs_references =
+        false;  // like QEMU's C daemon: names whose node the guest does not hold cannot be changed
     bool syncfs = true;
     bool fallocate = true;
     std::uint32_t minor = 38;
@@ -113,6 +115,7 @@ class CheckingHost final : public Channel {
     InodePtr make(std::string_view path, std::uint32_t mode);
     InodePtr node(fuse::NodeId id);
     InodePtr directory(fuse::NodeId id);
+    bool may_change(const Inode& parent, const std::string& name) const;
     Handle* handle(fuse::FileHandle fh, fuse::NodeId node);
     fuse::EntryOut give(const InodePtr& inode);
     fuse::NodeId reference(const InodePtr& inode);

@@ -111,14 +111,15 @@ TEST_F(Interleavings, OneName_CreatedByManyThreads_IsMadeOnce) {
 // guest's view.
 class Stress : public VolumeTest, public testing::WithParamInterface<HostOptions> {};
 
-INSTANTIATE_TEST_SUITE_P(Hosts, Stress,
-                         testing::Values(HostOptions{.threads = 3, .shuffle = true},
-                                         HostOptions{.valid_seconds = 0, .threads = 3, .shuffle = true},
-                                         HostOptions{.missing_seconds = 60,
-                                                     .read_dir_plus = false,
-                                                     .no_replace = false,
-                                                     .threads = 3,
-                                                     .shuffle = true}));
+INSTANTIATE_TEST_SUITE_P(
+    Hosts, Stress,
+    testing::Values(HostOptions{.threads = 3, .shuffle = true},
+                    HostOptions{.valid_seconds = 0, .needs_references = true, .threads = 3, .shuffle = true},
+                    HostOptions{.missing_seconds = 60,
+                                .read_dir_plus = false,
+                                .no_replace = false,
+                                .threads = 3,
+                                .shuffle = true}));
 
 TEST_P(Stress, RandomOperationsOfManyThreads_LeaveGuestAndHostAtOne) {
     start(GetParam(), 6);

@@ -205,6 +205,24 @@ TEST_F(Files, Remove_OfANameThatAnotherFileTook_LeavesThatAlone) {
     volume().close(other->file);
 }
 
+TEST_F(Files, RemoveAndRename_OfANameWithoutReference_WorkOnAHostThatNeedsOne) {
+    start({.needs_references = true});
+    host().make_directory("many");
+    for (int i = 0; i < 200; ++i)
+        host().make_file("many/" + std::to_string(i), "data");
+    mount(8);
+    const auto directory = open(u"\\many", kRead);
+    ASSERT_TRUE(directory);
+    ASSERT_EQ(list(*directory->file).size(), 202U);
+    volume().close(directory->file);
+    host().reset();
+    EXPECT_EQ(remove(u"\\many\\0"), Status::kSuccess);
+    EXPECT_EQ(host().round_trips(), 2U) << host().summary();
+    EXPECT_EQ(rename(u"\\many\\1", u"\\many\\x"), Status::kSuccess);
+    host().remove("many/2");
+    EXPECT_EQ(rename(u"\\many\\2", u"\\many\\y"), Status::kObjectNameNotFound);
+}
+
 TEST_F(Files, StaleNames_AreLookedUpAgain) {
     ASSERT_TRUE(volume().attributes_of(u"\\d\\f"));
     host().move("d", "old");

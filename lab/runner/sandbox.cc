@@ -40,10 +40,13 @@ int set_up_mounts(const SandboxMounts& mounts) {
     if (!mount_tmpfs("/dev/shm", "mode=1777")) return complain("cannot mount a private /dev/shm");
     if (!mount_tmpfs(mounts.scratch, "mode=0700"))
         return complain("cannot mount a tmpfs on " + mounts.scratch);
-    // wineserver's socket directory.
-    const std::string sockets = fmt::format("/tmp/.wine-{}", getuid());
-    if (mkdir(sockets.c_str(), 0700) < 0 && errno != EEXIST) return complain("cannot make " + sockets);
-    if (!mount_tmpfs(sockets, "mode=0700")) return complain("cannot mount a tmpfs on " + sockets);
+    // wineserver's socket directory, and where Debian's virtiofsd locks a file named after its socket.
+    for (const std::string& directory :
+         {fmt::format("/tmp/.wine-{}", getuid()), std::string("/run/virtiofsd")}) {
+        if (mkdir(directory.c_str(), 0700) < 0 && errno != EEXIST)
+            return complain("cannot make " + directory);
+        if (!mount_tmpfs(directory, "mode=0700")) return complain("cannot mount a tmpfs on " + directory);
+    }
     const std::string upper = mounts.scratch + "/prefix-upper";
     const std::string work = mounts.scratch + "/prefix-work";
     if (mkdir(upper.c_str(), 0700) < 0 || mkdir(work.c_str(), 0700) < 0)

@@ -46,6 +46,20 @@ std::string random_id() {
     return fmt::format("{:08x}", static_cast<std::uint32_t>(random()));
 }
 
+// The sandbox's processes that run a Windows program of that file name.
+std::vector<pid_t> wine_processes(const std::string& name) {
+    std::vector<pid_t> found;
+    for (const auto& entry : fs::directory_iterator("/proc")) {
+        const pid_t pid = atoi(entry.path().filename().c_str());
+        if (pid <= 0) continue;
+        std::ifstream in(entry.path() / "cmdline");
+        std::string program;
+        std::getline(in, program, '\0');
+        if (program.ends_with("\\" + name)) found.push_back(pid);
+    }
+    return found;
+}
+
 // One part of the lab that runs beside the program.
 struct Part {
     std::string name;
@@ -214,8 +228,11 @@ class Session {
     // remains.
     void stop_service() {
         Part& service = parts_.back();
-        service.process.signal(SIGINT);
-        service.process.wait_for(kStopTimeout);
+        for (const pid_t pid : wine_processes("virtiofs.exe"))
+            kill(pid, SIGINT);
+        if (!service.process.wait_for(kStopTimeout)) {
+            fmt::print(stderr, "lab/run: virtiofs.exe did not stop in time:\n{}", tail_of(service.log, 20));
+        }
         if (getenv("LAB_VERBOSE")) {
             for (const Part& part : parts_)
                 fmt::print(stderr, "-- {}\n{}", part.name, tail_of(part.log, 40));

@@ -8,6 +8,14 @@ namespace {
 constexpr std::uint64_t kBlock = 512;
 constexpr std::uint64_t kAllocationUnit = 4096;
 
+// At most how far the host's coarse clock (the kernel's tick) lies behind its precise one, in NT's ticks of
+// 100 ns.
+constexpr nt::FileTime kHostTick = 100'000;
+
+nt::FileTime change_time_of(const fuse::Attr& attr) {
+    return file_time_of({.seconds = attr.ctime, .nanoseconds = attr.ctimensec});
+}
+
 }  // namespace
 
 FileKind kind_of(const fuse::Attr& attr) {
@@ -42,7 +50,9 @@ std::uint32_t nt_attributes_of(const fuse::Attr& attr) {
 nt::FileInfo file_info_of(const fuse::Attr& attr) {
     const nt::FileTime accessed = file_time_of({.seconds = attr.atime, .nanoseconds = attr.atimensec});
     const nt::FileTime written = file_time_of({.seconds = attr.mtime, .nanoseconds = attr.mtimensec});
-    const nt::FileTime changed = file_time_of({.seconds = attr.ctime, .nanoseconds = attr.ctimensec});
+    // A last write time that was set to "now" can lie a tick after the change time, which nobody can set.
+    nt::FileTime changed = change_time_of(attr);
+    if (written > changed && written - changed < kHostTick) changed = written;
     nt::FileInfo info{
         .attributes = nt_attributes_of(attr),
         .creation_time = std::min({accessed, written, changed}),
@@ -57,6 +67,15 @@ nt::FileInfo file_info_of(const fuse::Attr& attr) {
     }
     if (kind_of(attr) == FileKind::kSymlink) info.reparse_tag = nt::kReparseTagSymlink;
     return info;
+}
+
+void keep_change_time(fuse::Attr& attr, const fuse::Attr& before) {
+    const nt::FileTime now = change_time_of(attr);
+    const nt::FileTime then = file_info_of(before).change_time;
+    if (then <= now || then - now >= kHostTick) return;
+    const HostTime kept = host_time_of(then);
+    attr.ctime = kept.seconds;
+    attr.ctimensec = kept.nanoseconds;
 }
 
 void note_written(fuse::Attr& attr, std::uint64_t offset, std::uint64_t size, HostTime now) {

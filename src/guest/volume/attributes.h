@@ -26,6 +26,10 @@ constexpr std::uint32_t without_write_bits(std::uint32_t mode) {
     return mode & ~0222U;
 }
 
+// The host's clock for change times is coarse and may lie a tick behind what was told before: that is then
+// kept.
+void keep_change_time(fuse::Attr& attr, const fuse::Attr& before);
+
 // What is left of the file after `size` bytes from `offset` on were written at `now`.
 void note_written(fuse::Attr& attr, std::uint64_t offset, std::uint64_t size, HostTime now);
 

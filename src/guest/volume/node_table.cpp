@@ -44,6 +44,16 @@ struct Node {
     unsigned changes = 0;
     unsigned set_changes = 0;
     std::uint32_t cleared_write_bits = 0;
+    bool mtime_is_ours = false;  // KnownAttributes says what that means
+    bool atime_is_ours = false;
+    bool set_aside = false;
+
+    KnownAttributes known(TimePoint now) const {
+        return {.attr = attr,
+                .fresh = attr_expires > now,
+                .mtime_is_ours = mtime_is_ours,
+                .atime_is_ours = atime_is_ours};
+    }
 };
 
 // The table's mutex together with what is to be forgotten once it is free again.
@@ -133,13 +143,13 @@ KnownName NodeTable::find(const NodePin& directory, std::string_view name) {
     pin(*known->child);
     return {.state = KnownName::State::kPresent,
             .node = NodePin(this, known->child),
-            .attributes = {.attr = known->child->attr, .fresh = known->child->attr_expires > now}};
+            .attributes = known->child->known(now)};
 }
 
 KnownAttributes NodeTable::attributes(const NodePin& node) {
     const TimePoint now = std::chrono::steady_clock::now();
     const std::lock_guard lock(mutex_);
-    return {.attr = node.node_->attr, .fresh = node.node_->attr_expires > now};
+    return node.node_->known(now);
 }
 
 std::optional<NodeHome> NodeTable::home_of(const NodePin& node) {
@@ -179,6 +189,7 @@ void NodeTable::accept_attributes(Node& node, const fuse::Attr& attr, TimePoint 
     if (node.changes > 0 || node.changed > asked) return;
     node.attr = attr;
     node.attr_expires = expires;
+    node.mtime_is_ours = node.atime_is_ours = false;
 }
 
 Node* NodeTable::adopt_named(Lock& lock, Node& directory, std::string_view text, const fuse::EntryOut& entry,
@@ -261,6 +272,21 @@ void NodeTable::distrust(const NodePin& directory, std::string_view text) {
 void NodeTable::distrust_attributes(const NodePin& node) {
     const std::lock_guard lock(mutex_);
     node.node_->attr_expires = {};
+}
+
+fuse::Attr NodeTable::note_made(const NodePin& pin_of_node) {
+    const HostTime now = host_time_now();
+    const std::lock_guard lock(mutex_);
+    Node& node = *pin_of_node.node_;
+    node.attr.atime = node.attr.mtime = node.attr.ctime = now.seconds;
+    node.attr.atimensec = node.attr.mtimensec = node.attr.ctimensec = now.nanoseconds;
+    node.mtime_is_ours = node.atime_is_ours = true;
+    return node.attr;
+}
+
+bool NodeTable::take_set_aside(const NodePin& node) {
+    const std::lock_guard lock(mutex_);
+    return std::exchange(node.node_->set_aside, false);
 }
 
 void NodeTable::note_directory_changed(const NodePin& directory) {
@@ -505,6 +531,7 @@ fuse::Attr AttributeChange::written(std::uint64_t offset, std::uint64_t bytes) {
     Node& node = *node_.node_;
     if (!end()) node.attr_expires = {};
     note_written(node.attr, offset, bytes, now);
+    node.mtime_is_ours = true;
     return node.attr;
 }
 
@@ -514,6 +541,7 @@ fuse::Attr AttributeChange::appended(std::uint64_t bytes) {
     Node& node = *node_.node_;
     if (!end()) node.attr_expires = {};
     note_written(node.attr, node.attr.size, bytes, now);
+    node.mtime_is_ours = true;
     return node.attr;
 }
 
@@ -522,6 +550,7 @@ void AttributeChange::allocated(std::uint64_t bytes) {
     Node& node = *node_.node_;
     if (!end()) node.attr_expires = {};
     node.attr.blocks = std::max(node.attr.blocks, bytes / 512 + (bytes % 512 != 0));
+    node.set_aside = true;
 }
 
 void AttributeChange::nothing() {
@@ -534,7 +563,10 @@ fuse::Attr AttributeChange::set(const fuse::AttrOut& reply, const Asked& asked) 
     Node& node = *node_.node_;
     node.attr_expires =
         end() ? lifetime_end(asked.time, reply.attr_valid, reply.attr_valid_nsec) : TimePoint{};
+    const fuse::Attr before = node.attr;
     node.attr = reply.attr;
+    node.mtime_is_ours = node.atime_is_ours = false;
+    keep_change_time(node.attr, before);
     return node.attr;
 }
 

@@ -75,6 +75,10 @@ class NodePin {
 struct KnownAttributes {
     fuse::Attr attr;
     bool fresh = false;  // within the lifetime the host granted
+    // The times come from this guest's clock, after it made or wrote the file: the host has slightly
+    // different ones until it is told.
+    bool mtime_is_ours = false;
+    bool atime_is_ours = false;
 };
 
 // What is known of a name at this moment.
@@ -145,6 +149,11 @@ class NodeTable {
     // Forgets what is known of a name, or of a node's attributes; not the references.
     void distrust(const NodePin& directory, std::string_view name);
     void distrust_attributes(const NodePin& node);
+    // This guest has just made the node: its times are now, to the tick of NT and not that of the host.
+    fuse::Attr note_made(const NodePin& node);
+    // Whether space was set aside for the file by this guest; asked for the last time, as it is to be given
+    // up.
+    bool take_set_aside(const NodePin& node);
     // A name in the directory was added or removed by this guest.
     void note_directory_changed(const NodePin& directory);
 

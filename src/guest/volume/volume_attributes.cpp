@@ -6,9 +6,38 @@
 namespace guest {
 
 nt::Result<nt::FileInfo> Volume::Impl::file_info(File& file) {
+    const KnownAttributes known = nodes().attributes(file.node);
+    if (known.fresh && (known.mtime_is_ours || known.atime_is_ours)) return info_with_our_times(file, known);
     const auto attr = current_attributes(file);
     if (!attr) return fail(attr.error());
     return file_info_of(*attr);
+}
+
+// A program asks for the times of what this guest has just made or written. They are this guest's, to the
+// tick; so that they stay what they were, the host is told before the program is.
+nt::Result<nt::FileInfo> Volume::Impl::info_with_our_times(File& file, const KnownAttributes& known) {
+    fuse::SetAttrIn times{.mtime = known.attr.mtime, .mtimensec = known.attr.mtimensec};
+    times.valid = fuse::set_attr::kMtime;
+    if (known.atime_is_ours) {
+        times.valid |= fuse::set_attr::kAtime;
+        times.atime = known.attr.atime;
+        times.atimensec = known.attr.atimensec;
+    }
+    const auto attr = change_attributes(file, times);
+    if (attr) return file_info_of(*attr);
+    if (attr.error().error() == fuse::Errno::kNone) return fail(attr.error());
+    const auto theirs = current_attributes(file);  // the host will not have them: its own times count
+    if (!theirs) return fail(theirs.error());
+    return file_info_of(*theirs);
+}
+
+// Space that was set aside and not used goes back when the last handle is closed.
+void Volume::Impl::give_up_set_aside(File& file) {
+    if (file.kind != FileKind::kRegular || !nodes().take_set_aside(file.node)) return;
+    nodes().distrust_attributes(file.node);  // others may have written to the file: cut where it ends now
+    const auto attr = current_attributes(file);
+    if (attr)
+        static_cast<void>(change_attributes(file, {.valid = fuse::set_attr::kSize, .size = attr->size}));
 }
 
 HostResult<fuse::Attr> Volume::Impl::current_attributes(File& file) {

@@ -107,7 +107,9 @@ class Volume::Impl {
     // volume_attributes.cpp
     HostResult<fuse::Attr> current_attributes(File& file);
     HostResult<fuse::Attr> change_attributes(File& file, const fuse::SetAttrIn& change);
+    nt::Result<nt::FileInfo> info_with_our_times(File& file, const KnownAttributes& known);
     void set_aside(File& file, std::uint64_t bytes);
+    void give_up_set_aside(File& file);
     std::uint32_t mode_for(const File& file, const fuse::Attr& attr, bool read_only);
 
     // volume_names.cpp

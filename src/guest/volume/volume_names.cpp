@@ -40,7 +40,10 @@ nt::Result<void> Volume::Impl::can_delete(File& file) {
 
 void Volume::Impl::cleanup(File& file, std::u16string_view path, const CleanupActions& actions) {
     // The other actions are the host's own business: it keeps the times, and has no archive bit yet.
-    if (!actions.remove) return;
+    if (!actions.remove) {
+        if (actions.set_allocation_size) give_up_set_aside(file);
+        return;
+    }
     const auto components = host_path_of(path);
     if (!components || components->empty()) {
         log("cannot delete a file: its name is not valid on the host");

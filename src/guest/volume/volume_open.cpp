@@ -169,6 +169,7 @@ HostResult<Opened> Volume::Impl::create_file(std::span<const std::string> path,
         owner_);
     if (!made) return std::unexpected(made.error());
     FoundNode found = nodes().adopt_unnamed(made->entry, asked);
+    found.attr = nodes().note_made(found.node);
     const HostFileHandle host_file{.epoch = found.node.id().epoch, .fh = made->open.fh};
     auto handle =
         std::make_shared<HostHandle>(*session_, found.node, host_file, HostHandle::Type::kFile, flags);
@@ -201,7 +202,8 @@ HostResult<Opened> Volume::Impl::create_directory(std::span<const std::string> p
         place->directory_id, path.back(),
         {.mode = read_only ? without_write_bits(kDirectoryMode) : kDirectoryMode, .umask = kUmask}, owner_);
     if (!made) return std::unexpected(made.error());
-    const FoundNode found = nodes().adopt_unnamed(*made, asked);
+    FoundNode found = nodes().adopt_unnamed(*made, asked);
+    found.attr = nodes().note_made(found.node);
     change.is_now(found.node, lifetime_end(asked.time, made->entry_valid, made->entry_valid_nsec));
     nodes().note_directory_changed(place->directory);
     if (read_only) nodes().set_cleared_write_bits(found.node, kDirectoryMode & 0222U);

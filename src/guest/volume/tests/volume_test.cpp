@@ -1,4 +1,5 @@
 // What programs see of files, through the calls that WinFsp makes.
+#include "guest/volume/file_time.h"
 #include "guest/volume/tests/volume_fixture.h"
 
 namespace guest::test {
@@ -100,6 +101,39 @@ TEST_F(Files, InfoAfterAWrite_IsComputed) {
     EXPECT_EQ(host().count(fuse::Opcode::kGetAttr), 0U);
     EXPECT_EQ(info(*opened->file).file_size, 5003U);
     volume().close(opened->file);
+}
+
+TEST_F(Files, TimesToldOfANewOrWrittenFile_AreThisGuestsAndStay) {
+    const auto now = [] { return file_time_of(host_time_now()); };
+    const nt::FileTime before = now();
+    const auto made = create(u"\\d\\new", kWrite);
+    ASSERT_TRUE(made);
+    const nt::FileInfo told = info(*made->file);
+    for (const nt::FileTime time : {told.last_access_time, told.last_write_time}) {
+        EXPECT_GE(time, before);
+        EXPECT_LE(time, now());
+    }
+    ASSERT_TRUE(write(*made->file, "text"));
+    const nt::FileInfo written = info(*made->file);
+    EXPECT_GT(written.last_write_time, told.last_write_time);
+    const fuse::Attr attr = *host().attributes("d/new");
+    EXPECT_EQ(written.last_write_time, file_time_of({.seconds = attr.mtime, .nanoseconds = attr.mtimensec}));
+    EXPECT_EQ(host().count(fuse::Opcode::kSetAttr), 2U);
+    EXPECT_EQ(info(*made->file), written);
+    EXPECT_EQ(host().count(fuse::Opcode::kSetAttr), 2U);
+    volume().close(made->file);
+}
+
+TEST_F(Files, SpaceSetAside_GoesBackAtCleanup) {
+    const auto made = volume().create(u"\\d\\new", {.granted_access = kWrite, .allocation_size = 65536});
+    ASSERT_TRUE(made);
+    EXPECT_EQ(made->info.allocation_size, 65536U);
+    ASSERT_TRUE(write(*made->file, "text"));
+    host().append("d/new", "more");
+    volume().cleanup(*made->file, u"", {.set_allocation_size = true});
+    EXPECT_EQ(info(*made->file).allocation_size, 4096U);
+    volume().close(made->file);
+    EXPECT_EQ(host().content("d/new"), "textmore");
 }
 
 TEST_F(Files, SetSize_CutsExtendsAndAllocates) {

@@ -51,6 +51,21 @@ void handle_closed(Tag file) {
     call.exchange();
 }
 
+void close_files_at_exit() {
+    for (HANDLE handle = next_file_handle(nullptr); handle; handle = next_file_handle(handle)) {
+        const Tag tag = forget_handle(handle);
+        if (originals().NtClose(handle) >= 0) handle_closed(tag);
+    }
+}
+
+void report_dead_process() {
+    for (unsigned mount = 0; mount < kMaxMounts; ++mount) {
+        if (!mounts().is_live(mount)) continue;
+        ServerCall call(mount, Operation::kProcessEnded);
+        call.exchange();
+    }
+}
+
 Transfer read_file(Tag file, void* buffer, std::uint64_t bytes, std::optional<std::uint64_t> offset) {
     std::uint64_t done = 0;
     do {

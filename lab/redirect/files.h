@@ -36,6 +36,12 @@ OpenedFile open_on_volume(const Target& target, const OpenRequest& request);
 // Tells the server that a handle of the file was closed; waits for its cleanup.
 void handle_closed(Tag file);
 
+// The process is about to end: closes its files and waits for their cleanup, as NT does before a process
+// counts as ended. Takes no locks of ours, which threads that are gone may hold.
+void close_files_at_exit();
+// Has all servers look for files whose processes are gone.
+void report_dead_process();
+
 // Blocking transfers of any length between a file and memory of ours or of the program; nullopt: current
 // position.
 struct Transfer {

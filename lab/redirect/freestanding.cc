@@ -45,5 +45,7 @@ std::size_t strlen(const char* text) {
 
 // What the standard library's checked accesses end in; a bug of ours, so the process ends here.
 namespace std {
-[[noreturn]] void __throw_out_of_range_fmt(const char*, ...) { __builtin_trap(); }
+[[noreturn]] void __throw_out_of_range_fmt(const char*, ...) {
+    __builtin_trap();
+}
 }  // namespace std

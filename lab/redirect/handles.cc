@@ -13,6 +13,7 @@ constexpr std::size_t kHandles = std::size_t{1} << 20;
 struct HandleState {
     std::atomic<std::uint64_t>* tags = nullptr;
     EventName prefix;
+    std::atomic<std::size_t> highest{0};  // index of a file
 };
 constinit HandleState g_handles;
 
@@ -65,6 +66,13 @@ Tag look_at(HANDLE handle) {
     return tag.is_file() && tag.mount() < kMaxMounts ? tag : foreign;
 }
 
+void note_file(std::size_t index, Tag tag) {
+    if (!tag.is_file()) return;
+    std::size_t highest = g_handles.highest.load();
+    while (highest < index && !g_handles.highest.compare_exchange_weak(highest, index)) {
+    }
+}
+
 }  // namespace
 
 bool start_handles(const Session& session) {
@@ -91,19 +99,30 @@ Tag tag_of(HANDLE handle) {
     Tag tag(g_handles.tags[*index].load(std::memory_order_acquire));
     if (tag.kind() != Kind::kUnknown) return tag;
     tag = look_at(handle);
+    note_file(*index, tag);
     std::uint64_t unknown = 0;
     g_handles.tags[*index].compare_exchange_strong(unknown, tag.bits(), std::memory_order_acq_rel);
     return tag;
 }
 
 void set_tag(HANDLE handle, Tag tag) {
-    if (const auto index = index_of(handle))
-        g_handles.tags[*index].store(tag.bits(), std::memory_order_release);
+    const auto index = index_of(handle);
+    if (!index) return;
+    note_file(*index, tag);
+    g_handles.tags[*index].store(tag.bits(), std::memory_order_release);
 }
 
 Tag forget_handle(HANDLE handle) {
     const auto index = index_of(handle);
     return index ? Tag(g_handles.tags[*index].exchange(0, std::memory_order_acq_rel)) : Tag{};
+}
+
+HANDLE next_file_handle(HANDLE after) {
+    const std::size_t end = g_handles.highest.load();
+    for (std::size_t i = (reinterpret_cast<std::uintptr_t>(after) >> 2) + 1; i <= end; ++i) {
+        if (Tag(g_handles.tags[i].load()).is_file()) return reinterpret_cast<HANDLE>(i << 2);
+    }
+    return nullptr;
 }
 
 void find_inherited_handles() {

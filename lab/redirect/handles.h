@@ -20,6 +20,10 @@ void set_tag(HANDLE handle, Tag tag);
 // The handle is about to be closed: forgets it and returns what was known.
 Tag forget_handle(HANDLE handle);
 
+// The first known handle of an open file beyond `after` (null: the first of all); null when there are no
+// more.
+HANDLE next_file_handle(HANDLE after);
+
 // Looks at all handles of this process that could be stand-ins: those a parent left to it.
 void find_inherited_handles();
 

@@ -71,10 +71,10 @@ NTSTATUS read_new_name(NewName& name, void* buffer, ULONG length) {
     return STATUS_SUCCESS;
 }
 
-// A bare name, no path at all: it stays in the file's own directory.
+// No path: it stays in the file's own directory. An empty name is for the server to refuse.
 bool is_bare(const UNICODE_STRING& text) {
     char16_t first = 0;
-    return text.Length >= 2 && guarded_read(first, text.Buffer) && first != u'\\';
+    return text.Length == 0 || (guarded_read(first, text.Buffer) && first != u'\\');
 }
 
 NTSTATUS rename(Tag file, ULONG information_class, void* buffer, ULONG length) {

@@ -15,7 +15,8 @@ namespace lab::redirect {
 namespace {
 
 constexpr std::size_t kMaxAttributes = 32;
-constexpr ULONG kInheritHandles = 0x4;  // PROCESS_CREATE_FLAGS_INHERIT_HANDLES
+constexpr ULONG kInheritHandles = 0x4;                 // PROCESS_CREATE_FLAGS_INHERIT_HANDLES
+constexpr LONGLONG kProcessEndTicks = 5 * 10'000'000;  // 100 ns each
 constexpr std::u16string_view kRealDirectory = u"C:\\";
 
 constinit Session g_session;
@@ -139,9 +140,19 @@ NTSTATUS NTAPI NtCreateUserProcess(HANDLE* process, HANDLE* thread, ACCESS_MASK 
     return status;
 }
 
+// Null ends the other threads of a process that is about to end itself; it comes before the end proper. NT
+// has closed a dead process's files when it counts as ended, so whoever ends one, or waits for its own, finds
+// them closed.
 NTSTATUS NTAPI NtTerminateProcess(HANDLE process, LONG exit_code) {
-    if (!process || process == current_process()) flush_all_views();
-    return originals().NtTerminateProcess(process, exit_code);
+    if (!process) flush_all_views();
+    if (process == current_process()) close_files_at_exit();
+    const NTSTATUS status = originals().NtTerminateProcess(process, exit_code);
+    if (process && process != current_process() && !is_error(status)) {
+        LARGE_INTEGER limit{};
+        limit.QuadPart = -kProcessEndTicks;
+        if (NtWaitForSingleObject(process, FALSE, &limit) == STATUS_WAIT_0) report_dead_process();
+    }
+    return status;
 }
 
 }  // namespace hook

@@ -12,7 +12,6 @@
 namespace lab::redirect {
 namespace {
 
-constexpr NTSTATUS kStatusSectionProtection = static_cast<NTSTATUS>(0xC000004E);
 constexpr NTSTATUS kStatusInvalidFileForSection = static_cast<NTSTATUS>(0xC0000020);
 constexpr std::size_t kMaxSections = 1024;
 constexpr std::size_t kMaxViews = 2048;
@@ -266,7 +265,7 @@ NTSTATUS NTAPI NtMapViewOfSection(HANDLE handle, HANDLE process, PVOID* base, UL
         transport::os::Guard guard(g_state.lock);
         writable = g_state.sections[index].writable;
     }
-    if (is_writable(protection) && !writable) return kStatusSectionProtection;
+    if (is_writable(protection) && !writable) return STATUS_ACCESS_DENIED;
     const NTSTATUS status = originals().NtMapViewOfSection(handle, process, base, zero_bits, commit, offset,
                                                            size, inherit, type, protection);
     if (is_error(status)) return status;

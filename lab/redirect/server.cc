@@ -214,6 +214,9 @@ class Server::Impl final : public transport::Handler {
             case Operation::kHandleClosed:
                 files_.handle_closed(head.open);
                 return answer(Status::kSuccess);
+            case Operation::kProcessEnded:
+                files_.sweep();
+                return answer(Status::kSuccess);
             default:
                 break;
         }

@@ -19,8 +19,7 @@ nt::Result<Opened> convert(const nt::Result<guest::Opened>& opened) {
     return Opened{.context = reinterpret_cast<Context>(opened->file), .info = opened->info};
 }
 
-// Create options as WinFsp passes them carry the disposition in the top byte; the volume takes the options
-// alone.
+// Create options as WinFsp passes them carry the disposition in the top byte.
 std::uint32_t options_alone(std::uint32_t create_options) {
     return create_options & 0x00FFFFFF;
 }
@@ -50,7 +49,8 @@ nt::Result<Opened> VolumeFileSystem::create(std::u16string_view path, std::uint3
     return convert(volume_.create(path, {.options = options_alone(create_options),
                                          .granted_access = granted_access,
                                          .attributes = attributes,
-                                         .allocation_size = allocation_size}));
+                                         .allocation_size = allocation_size,
+                                         .disposition = nt::Disposition{create_options >> 24}}));
 }
 
 nt::Result<Opened> VolumeFileSystem::open(std::u16string_view path, std::uint32_t create_options,

@@ -10,6 +10,7 @@
 namespace guest::service {
 namespace {
 
+constexpr UINT32 kOptionBits = 0x00FFFFFF;  // of CreateOptions; the disposition is above them
 constexpr std::size_t kMaxNameUnits = 255;  // VolumeParams.MaxComponentLength
 
 NTSTATUS to_ntstatus(nt::Status status) {
@@ -118,10 +119,11 @@ NTSTATUS create(FSP_FILE_SYSTEM* fs, PWSTR path, UINT32 options, UINT32 granted_
                 PSECURITY_DESCRIPTOR, UINT64 allocation_size, PVOID* context, FSP_FSCTL_FILE_INFO* info) {
     return answer([&] {
         return keep(fs,
-                    volume_of(fs).create(as_utf16(path), {.options = options,
+                    volume_of(fs).create(as_utf16(path), {.options = options & kOptionBits,
                                                           .granted_access = granted_access,
                                                           .attributes = attributes,
-                                                          .allocation_size = allocation_size}),
+                                                          .allocation_size = allocation_size,
+                                                          .disposition = nt::Disposition{options >> 24}}),
                     context, info);
     });
 }
@@ -129,9 +131,10 @@ NTSTATUS create(FSP_FILE_SYSTEM* fs, PWSTR path, UINT32 options, UINT32 granted_
 NTSTATUS open(FSP_FILE_SYSTEM* fs, PWSTR path, UINT32 options, UINT32 granted_access, PVOID* context,
               FSP_FSCTL_FILE_INFO* info) {
     return answer([&] {
-        return keep(
-            fs, volume_of(fs).open(as_utf16(path), {.options = options, .granted_access = granted_access}),
-            context, info);
+        return keep(fs,
+                    volume_of(fs).open(as_utf16(path),
+                                       {.options = options & kOptionBits, .granted_access = granted_access}),
+                    context, info);
     });
 }
 

@@ -1,10 +1,11 @@
 // An NT-like volume over a FUSE connection: what the service answers WinFsp's callbacks with.
 // Must never know: windows.h, WinFsp, the transport below Channel.
 //
-// Paths are UTF-16, absolute within the volume, separated by backslashes ("\" is the root), without stream names, as
-// WinFsp hands them to a file system. Every method is thread-safe and may block for host round trips, holding no lock
-// while it does. Unless said otherwise a method fails with the NTSTATUS that NTFS would give, or the one that
-// status_table.h has for the host's errno; with kDeviceRemoved once the channel's epoch is over.
+// Paths are UTF-16, absolute within the volume, separated by backslashes ("\" is the root), without stream
+// names, as WinFsp hands them to a file system. Every method is thread-safe and may block for host round
+// trips, holding no lock while it does. Unless said otherwise a method fails with the NTSTATUS that NTFS
+// would give, or the one that status_table.h has for the host's errno; with kDeviceRemoved once the channel's
+// epoch is over.
 #pragma once
 
 #include <cstddef>
@@ -31,8 +32,8 @@ struct HostOwner {
 };
 
 struct VolumeOptions {
-    std::optional<HostOwner> owner;      // without: the owner of the share's root
-    std::size_t max_idle_nodes = 4096;   // host references kept for nodes that are not in use
+    std::optional<HostOwner> owner;             // without: the owner of the share's root
+    std::size_t max_idle_nodes = 4096;          // host references kept for nodes that are not in use
     std::function<void(std::string_view)> log;  // one UTF-8 line a call, thread-safe; may be empty
 };
 
@@ -45,10 +46,13 @@ struct VolumeInfo {
 class File;
 
 struct CreateParameters {
-    std::uint32_t options = 0;         // nt::create_option bits; kDirectoryFile asks for a directory
-    std::uint32_t granted_access = 0;  // nt::access bits
-    std::uint32_t attributes = 0;      // nt::file_attribute bits
+    std::uint32_t options = 0;          // nt::create_option bits; kDirectoryFile asks for a directory
+    std::uint32_t granted_access = 0;   // nt::access bits
+    std::uint32_t attributes = 0;       // nt::file_attribute bits
     std::uint64_t allocation_size = 0;  // bytes, a hint
+    // What the program asked for. WinFsp calls Create for kOpenIf, kOverwriteIf and kSupersede when it found
+    // no such name; if somebody has made it meanwhile it is opened and, except for kOpenIf, overwritten.
+    nt::Disposition disposition = nt::Disposition::kCreate;
 };
 
 struct OpenParameters {
@@ -66,7 +70,8 @@ struct Written {
     nt::FileInfo info;
 };
 
-// Where a write goes. NT's three cases: at an offset, at the end of file, or "constrained" (never extends the file).
+// Where a write goes. NT's three cases: at an offset, at the end of file, or "constrained" (never extends the
+// file).
 struct WritePosition {
     std::uint64_t offset = 0;
     bool to_end_of_file = false;
@@ -101,7 +106,8 @@ struct DirectoryEntry {
 
 class Volume {
   public:
-    // Negotiates FUSE_INIT on the channel's present epoch and looks at the root. The channel outlives the volume.
+    // Negotiates FUSE_INIT on the channel's present epoch and looks at the root. The channel outlives the
+    // volume.
     static nt::Result<std::unique_ptr<Volume>> mount(Channel& channel, VolumeOptions options);
 
     // Ends the session (DESTROY) if the channel is still there. Every File must have been closed before.
@@ -109,17 +115,20 @@ class Volume {
     Volume(const Volume&) = delete;
     Volume& operator=(const Volume&) = delete;
 
-    // Lets every request in flight fail with kCancelled and refuses new ones; for a stop that must not wait for the host.
+    // Lets every request in flight fail with kCancelled and refuses new ones; for a stop that must not wait
+    // for the host.
     void shut_down() noexcept;
 
     nt::Result<VolumeInfo> volume_info();
 
-    // What GetSecurityByName asks: the attributes of a name. kObjectPathNotFound if a directory on the way is missing.
+    // What GetSecurityByName asks: the attributes of a name. kObjectPathNotFound if a directory on the way is
+    // missing.
     nt::Result<std::uint32_t> attributes_of(std::u16string_view path);
 
-    // Makes a new file or directory; kObjectNameCollision if the name exists.
+    // Makes a new file or directory; kObjectNameCollision if the name exists and the disposition is kCreate.
     nt::Result<Opened> create(std::u16string_view path, const CreateParameters& parameters);
-    // Opens an existing one. The host file is opened when data is first needed or at once if data access was granted.
+    // Opens an existing one. The host file is opened when data is first needed or at once if data access was
+    // granted.
     nt::Result<Opened> open(std::u16string_view path, const OpenParameters& parameters);
     // Cuts to zero; attributes are replaced (supersede) or added to.
     nt::Result<nt::FileInfo> overwrite(File& file, std::uint32_t attributes, bool replace_attributes,
@@ -129,7 +138,8 @@ class Volume {
     // The last use of the file. Does not wait for the host.
     void close(File* file) noexcept;
 
-    // Fills as much of `buffer` as there is data; kEndOfFile at or beyond the end. Large reads go out as one batch.
+    // Fills as much of `buffer` as there is data; kEndOfFile at or beyond the end. Large reads go out as one
+    // batch.
     nt::Result<std::uint32_t> read(File& file, std::span<std::byte> buffer, std::uint64_t offset);
     nt::Result<Written> write(File& file, std::span<const std::byte> data, const WritePosition& position);
     // FSYNC: what was written is on the host's disk when this returns.
@@ -143,12 +153,13 @@ class Volume {
 
     // Whether the file may be deleted: kDirectoryNotEmpty, kCannotDelete.
     nt::Result<void> can_delete(File& file, std::u16string_view path);
-    // kObjectNameCollision if the target exists and replace is false; kAccessDenied for replacing a directory.
+    // kObjectNameCollision if the target exists and replace is false; kAccessDenied for replacing a
+    // directory.
     nt::Result<void> rename(File& file, std::u16string_view from, std::u16string_view to, bool replace);
 
-    // Gives entries in a stable order (sorted by UTF-16 units, "." and ".." first, not for the root), strictly after
-    // `marker` even if that entry is gone; without a marker the directory is read afresh. Stops when `add` returns
-    // false; returns true when it came to the end of the directory.
+    // Gives entries in a stable order (sorted by UTF-16 units, "." and ".." first, not for the root),
+    // strictly after `marker` even if that entry is gone; without a marker the directory is read afresh.
+    // Stops when `add` returns false; returns true when it came to the end of the directory.
     nt::Result<bool> read_directory(File& directory, std::optional<std::u16string_view> marker,
                                     const std::function<bool(const DirectoryEntry&)>& add);
     // One entry by name, as read_directory would give it; kObjectNameNotFound.

@@ -30,6 +30,8 @@ class Volume::Impl {
 
     // volume_open.cpp
     nt::Result<Opened> create(std::u16string_view path, const CreateParameters& parameters);
+    nt::Result<Opened> create_new(std::u16string_view path, const CreateParameters& parameters);
+    nt::Result<Opened> open_made_meanwhile(std::u16string_view path, const CreateParameters& parameters);
     nt::Result<Opened> open(std::u16string_view path, const OpenParameters& parameters);
     void close(File* file) noexcept;
 

@@ -131,6 +131,36 @@ HostResult<Opened> Volume::Impl::open_existing(std::span<const std::string> path
 }
 
 nt::Result<Opened> Volume::Impl::create(std::u16string_view path, const CreateParameters& parameters) {
+    auto opened = create_new(path, parameters);
+    if (parameters.disposition == nt::Disposition::kCreate) return opened;
+    // Others make the name and take it away again: each round needs such a coincidence.
+    constexpr int kRounds = 8;
+    for (int i = 0; i < kRounds && !opened && opened.error() == nt::Status::kObjectNameCollision; ++i) {
+        opened = open_made_meanwhile(path, parameters);
+        if (!opened && opened.error() == nt::Status::kObjectNameNotFound)
+            opened = create_new(path, parameters);
+    }
+    return opened;
+}
+
+nt::Result<Opened> Volume::Impl::open_made_meanwhile(std::u16string_view path,
+                                                     const CreateParameters& parameters) {
+    auto opened = open(path, {.options = parameters.options, .granted_access = parameters.granted_access});
+    const bool overwrites = parameters.disposition == nt::Disposition::kOverwriteIf ||
+                            parameters.disposition == nt::Disposition::kSupersede;
+    if (!opened || !overwrites) return opened;
+    const auto info =
+        overwrite(*opened->file, parameters.attributes, parameters.disposition == nt::Disposition::kSupersede,
+                  parameters.allocation_size);
+    if (!info) {
+        close(opened->file);
+        return nt::fail(info.error());
+    }
+    opened->info = *info;
+    return opened;
+}
+
+nt::Result<Opened> Volume::Impl::create_new(std::u16string_view path, const CreateParameters& parameters) {
     const auto components = host_path_of(path);
     if (!components) return nt::fail(components.error());
     if (components->empty()) return nt::fail(nt::Status::kObjectNameCollision);

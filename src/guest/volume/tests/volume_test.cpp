@@ -38,6 +38,22 @@ TEST_F(Files, Create_OfAnExistingName_IsACollision) {
               Status::kObjectNameCollision);
 }
 
+TEST_F(Files, Create_OfANameThatCameToExist_FollowsTheDisposition) {
+    const auto opened =
+        volume().create(u"\\d\\f", {.granted_access = kRead, .disposition = nt::Disposition::kOpenIf});
+    ASSERT_TRUE(opened);
+    EXPECT_EQ(opened->info.file_size, 10U);
+    volume().close(opened->file);
+    EXPECT_EQ(host().content("d/f"), "0123456789");
+
+    const auto overwritten =
+        volume().create(u"\\d\\f", {.granted_access = kWrite, .disposition = nt::Disposition::kOverwriteIf});
+    ASSERT_TRUE(overwritten);
+    EXPECT_EQ(overwritten->info.file_size, 0U);
+    volume().close(overwritten->file);
+    EXPECT_EQ(host().content("d/f"), "");
+}
+
 TEST_F(Files, NewFiles_BelongToTheOwner) {
     const auto file = create(u"\\d\\new", kWrite);
     const auto directory = create(u"\\d\\dir", kAttributesOnly, nt::create_option::kDirectoryFile);

@@ -273,6 +273,9 @@ void MemoryFileSystem::cleanup(Context file, std::optional<std::u16string_view> 
     if (flags.set_change_time) node.info.change_time = now();
     if (flags.set_allocation_size) node.info.allocation_size = units(node.info.file_size);
     if (!flags.remove || !node.children.empty()) return;
+    // Opened while another handle's clean-up removed it: its name may be a new file's by now. WinFsp leaves
+    // that to the file system.
+    if (node.removed) return;
     const auto found = find(*path_if_deleting);
     if (!found || found->get() != &node) {
         violated_locked("cleanup deletes " + narrow(*path_if_deleting) +

@@ -413,6 +413,7 @@ nt::Result<void> MemoryFileSystem::rename(Context file, std::u16string_view from
     Handle* const handle = handle_of(file, "rename");
     if (handle == nullptr) return nt::fail(Status::kInvalidHandle);
     const NodeRef node = handle->node;
+    if (node->removed) return nt::fail(Status::kObjectNameNotFound);  // a lost race, as in cleanup
     const auto found = find(from);
     if (!found || *found != node)
         violated_locked("rename of " + narrow(from) + ", which is not the file opened");

@@ -81,8 +81,8 @@ nt::Result<nt::FileInfo> Volume::set_size(File& file, std::uint64_t bytes, SizeK
 nt::Result<void> Volume::can_delete(File& file, std::u16string_view) {
     return impl_->can_delete(file);
 }
-nt::Result<void> Volume::rename(File&, std::u16string_view from, std::u16string_view to, bool replace) {
-    return impl_->rename(from, to, replace);
+nt::Result<void> Volume::rename(File& file, std::u16string_view from, std::u16string_view to, bool replace) {
+    return impl_->rename(file, from, to, replace);
 }
 nt::Result<bool> Volume::read_directory(File& directory, std::optional<std::u16string_view> marker,
                                         const std::function<bool(const DirectoryEntry&)>& add) {

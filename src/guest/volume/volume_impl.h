@@ -50,7 +50,7 @@ class Volume::Impl {
     // volume_names.cpp
     nt::Result<void> can_delete(File& file);
     void cleanup(File& file, std::u16string_view path, const CleanupActions& actions);
-    nt::Result<void> rename(std::u16string_view from, std::u16string_view to, bool replace);
+    nt::Result<void> rename(const File& file, std::u16string_view from, std::u16string_view to, bool replace);
 
     // volume_directory.cpp
     nt::Result<bool> read_directory(File& directory, std::optional<std::u16string_view> marker,
@@ -118,8 +118,8 @@ class Volume::Impl {
     HostResult<void> remove_name(std::span<const std::string> path, File& file, Trust trust);
     template <typename Operation>
     HostResult<void> on_child(const Place& place, const std::string& name, Operation operation);
-    HostResult<void> rename_once(std::span<const std::string> from, std::span<const std::string> to,
-                                 bool replace, Trust trust);
+    HostResult<void> rename_once(const File& file, std::span<const std::string> from,
+                                 std::span<const std::string> to, bool replace, Trust trust);
     HostResult<void> rename_without_replacing(const Place& from, const std::string& from_name,
                                               const Place& to, const std::string& to_name,
                                               const NodePin& source, bool is_directory);

@@ -92,20 +92,21 @@ HostResult<void> Volume::Impl::remove_name(std::span<const std::string> path, Fi
     return {};
 }
 
-nt::Result<void> Volume::Impl::rename(std::u16string_view from, std::u16string_view to, bool replace) {
+nt::Result<void> Volume::Impl::rename(const File& file, std::u16string_view from, std::u16string_view to,
+                                      bool replace) {
     const auto old_path = host_path_of(from);
     const auto new_path = host_path_of(to);
     if (!old_path || !new_path) return nt::fail(nt::Status::kObjectNameInvalid);
     if (old_path->empty() || new_path->empty()) return nt::fail(nt::Status::kInvalidParameter);
     if (*old_path == *new_path) return {};
     const auto done =
-        with_second_try([&](Trust trust) { return rename_once(*old_path, *new_path, replace, trust); });
+        with_second_try([&](Trust trust) { return rename_once(file, *old_path, *new_path, replace, trust); });
     if (!done) return fail(done.error());
     return {};
 }
 
-HostResult<void> Volume::Impl::rename_once(std::span<const std::string> from, std::span<const std::string> to,
-                                           bool replace, Trust trust) {
+HostResult<void> Volume::Impl::rename_once(const File& file, std::span<const std::string> from,
+                                           std::span<const std::string> to, bool replace, Trust trust) {
     const std::string& from_name = from.back();
     const std::string& to_name = to.back();
     const auto source_place = place_of(from, trust);
@@ -114,6 +115,10 @@ HostResult<void> Volume::Impl::rename_once(std::span<const std::string> from, st
     if (!target_place) return std::unexpected(target_place.error());
     const auto source = walk_.step(source_place->directory, from_name, trust, false);
     if (!source) return std::unexpected(source.error());
+    if (source->attr.ino != nodes().attributes(file.node).attr.ino) {
+        // Another file has taken the name: it is not ours to rename.
+        return std::unexpected(Failure(nt::Status::kObjectNameNotFound));
+    }
     const bool is_directory = kind_of(source->attr) == FileKind::kDirectory;
     if (!source->node.id()) static_cast<void>(walk_.id_of(source->node));
     keep_reachable(target_place->directory, to_name);

@@ -236,6 +236,19 @@ TEST_F(Files, AnOpenFile_SurvivesItsRemovalByThisGuestEvenWithoutReference) {
     volume().close(opened->file);
 }
 
+TEST_F(Files, Rename_OfANameThatAnotherFileTook_LeavesThatAlone) {
+    const auto opened = open(u"\\d\\f", kDelete);
+    ASSERT_TRUE(opened);
+    ASSERT_EQ(rename(u"\\d\\f", u"\\d\\g"), Status::kSuccess);
+    const auto other = create(u"\\d\\f", kWrite);
+    ASSERT_TRUE(other);
+    EXPECT_EQ(volume().rename(*opened->file, u"\\d\\f", u"\\d\\h", false),
+              nt::fail(Status::kObjectNameNotFound));
+    EXPECT_EQ(host().content("d/f"), "");
+    volume().close(opened->file);
+    volume().close(other->file);
+}
+
 TEST_F(Files, Remove_OfANonEmptyDirectory_IsRefused) {
     EXPECT_EQ(remove(u"\\d", nt::create_option::kDirectoryFile), Status::kDirectoryNotEmpty);
     EXPECT_EQ(remove(u"\\d\\f"), Status::kSuccess);

@@ -18,10 +18,11 @@ struct UnixDrive {
     DWORD serial;
     ULONGLONG unix_device;
     WCHAR letter;
-    USHORT mount_point_offset;  // Unix path behind the structure; 0 removes the drive
+    USHORT mount_point_offset;  // Unix path behind the structure; 0: none
     USHORT device_offset;
     USHORT label_offset;
 };
+constexpr ULONG kNoDrive = 1;  // DRIVE_NO_ROOT_DIR: removes the drive
 constexpr ULONG kDriveFixed = 3;
 
 constexpr wchar_t kLabDirectory[] = L"C:\\vfslab";
@@ -53,7 +54,7 @@ bool tell_mount_manager(char16_t letter, const std::string& path) {
     std::vector<std::byte> buffer(sizeof(UnixDrive) + path.size() + 2);
     UnixDrive drive{};
     drive.size = static_cast<ULONG>(buffer.size());
-    drive.type = kDriveFixed;
+    drive.type = path.empty() ? kNoDrive : kDriveFixed;
     drive.letter = static_cast<WCHAR>(letter | 0x20);
     if (!path.empty()) {
         drive.mount_point_offset = sizeof(UnixDrive);

@@ -124,5 +124,23 @@ code=0
 launch cmd /c 'if exist V:\ exit 3' || code=$?
 check "the drive is gone" "$code" 0
 
+# A server that dies: programs get errors, and the next one takes its letter over.
+start_server
+launch "$binaries/redirect_test_client.exe" --outlive 'V:\f' 'C:\ready' 'C:\go' &
+outliving=$!
+for _ in $(seq 600); do
+    [ -s "$WINEPREFIX/drive_c/ready" ] && break
+    sleep 0.1
+done
+# The server runs below timeout(1).
+pkill -KILL -P "$server_pid"
+wait "$server_pid" 2>/dev/null || true
+touch "$WINEPREFIX/drive_c/go"
+code=0
+wait "$outliving" || code=$?
+check "a program outlives the server" "$code" 0
+start_server
+check "the next server has the letter" "$(launch cmd /c 'echo again> V:\a.txt&& type V:\a.txt' | plain)" "again"
+
 [ "$failures" = 0 ] || { echo "$failures checks failed"; exit 1; }
 echo "all checks passed"

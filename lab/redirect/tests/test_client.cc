@@ -264,6 +264,14 @@ void Volume_AnswersAboutItself() {
     CHECK(information.dwVolumeSerialNumber == 0x12345678);
 }
 
+void DeviceNames_LeadToTheDrive() {
+    CHECK(put(in(L"by device"), "same"));
+    const std::wstring device = L"\\\\?\\GLOBALROOT\\Device\\Volume{5d0a2c6e-0000-4000-8000-" +
+                                std::wstring(12, g_directory[0]) + L"}";
+    CHECK(get(device + in(L"by device").substr(2)) == "same");
+    CHECK_ERROR(File(device + L"x\\y", GENERIC_READ, OPEN_EXISTING).is_open(), ERROR_PATH_NOT_FOUND);
+}
+
 void RelativeNames_FollowTheCurrentDirectory() {
     wchar_t before[MAX_PATH];
     GetCurrentDirectoryW(MAX_PATH, before);
@@ -465,6 +473,19 @@ void Unsupported_IsRefusedClearly() {
                 ERROR_NOT_SUPPORTED);
 }
 
+// Waits for the file GO, then uses a drive whose server has died meanwhile.
+int outlive(const std::wstring& path, const std::wstring& ready, const std::wstring& go) {
+    const File file(path, GENERIC_READ | GENERIC_WRITE, CREATE_ALWAYS);
+    CHECK(file.write("before"));
+    CHECK(put(ready, "ready"));
+    while (!exists(go))
+        Sleep(10);
+    DWORD done = 0;
+    CHECK(!WriteFile(file.get(), "x", 1, &done, nullptr));
+    CHECK(!exists(path));
+    return check::failures();
+}
+
 struct Case {
     const char* name;
     void (*function)();
@@ -482,6 +503,7 @@ const Case kCases[] = {
     CASE(Move_BetweenDrives_Copies),
     CASE(AttributesAndTimes_AreKept),
     CASE(Volume_AnswersAboutItself),
+    CASE(DeviceNames_LeadToTheDrive),
     CASE(RelativeNames_FollowTheCurrentDirectory),
     CASE(Duplicates_KeepTheFileOpen),
     CASE(InheritedHandles_Work),
@@ -571,6 +593,9 @@ int wmain(int argc, wchar_t** argv) {
     if (arguments.size() == 2 && arguments[0] == L"--map-and-exit") return map_and_exit(arguments[1]);
     if (arguments.size() == 4 && arguments[0] == L"--hold")
         return hold(arguments[1], arguments[2], arguments[3]);
+    if (arguments.size() == 4 && arguments[0] == L"--outlive") {
+        return outlive(arguments[1], arguments[2], arguments[3]);
+    }
     std::fprintf(stderr, "usage: redirect_test_client.exe DIRECTORY\n");
     return 2;
 }

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "guest/service/callbacks.h"
+#include "guest/service/log.h"
 #include "guest/service/open_files.h"
 #include "guest/service/text.h"
 #include "guest/service/win32.h"
@@ -139,8 +140,10 @@ std::expected<std::unique_ptr<Mount>, MountError> Mount::make(Channel& channel, 
     PWSTR const wanted = mount_point.empty() ? nullptr : mount_point.data();
     const std::string place = place_of(settings);
     std::wstring device(kDiskDevice);
-    const auto log = [](std::string_view line) { FspDebugLog("virtiofs: %s\n", std::string(line).c_str()); };
-    auto volume = Volume::mount(channel, {.owner = settings.owner, .max_idle_nodes = 4096, .log = log});
+    auto volume = Volume::mount(
+        channel, {.owner = settings.owner, .max_idle_nodes = 4096, .log = [](std::string_view line) {
+                      log(EVENTLOG_WARNING_TYPE, line);
+                  }});
     if (!volume) {
         return failure(
             MountProblem::kHost,

@@ -1,20 +1,12 @@
 #include "guest/service/program.h"
 
+#include "guest/service/log.h"
 #include "guest/service/text.h"
 
 namespace guest::service {
 namespace {
 
 constexpr wchar_t kServiceName[] = L"VirtioFsSvc";
-
-// A line on stderr where there is somebody to read it, else an entry in the event log.
-void log(ULONG type, std::string_view text) {
-    std::wstring wide = to_wide("virtiofs: " + std::string(text));
-    constexpr std::size_t kLongest = 1000;  // units that WinFsp's log takes
-    if (wide.size() > kLongest) wide.resize(kLongest);
-    std::wstring format(L"%s");
-    FspServiceLog(type, format.data(), wide.c_str());
-}
 
 ExitCode exit_code_of(MountProblem problem) {
     switch (problem) {

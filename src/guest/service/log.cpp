@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "guest/service/text.h"
+#include "guest/service/win32.h"
 #include "winfsp/winfsp.h"
 
 namespace guest::service {

@@ -8,11 +8,14 @@
 #include <condition_variable>
 #include <cstdio>
 #include <cstring>
+#include <deque>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "lab/fsd/memory_file_system.h"
 #include "winfsp/winfsp.h"
@@ -30,8 +33,40 @@ struct Open {
     PVOID listing = nullptr;
 };
 
+// Carries out what is completed later, on threads of its own.
+class Workers {
+  public:
+    explicit Workers(int count) {
+        for (int i = 0; i < count; ++i)
+            threads_.emplace_back([this](const std::stop_token& stop) { serve(stop); });
+    }
+    void post(std::function<void()> work) {
+        const std::lock_guard lock(mutex_);
+        queue_.push_back(std::move(work));
+        posted_.notify_one();
+    }
+
+  private:
+    void serve(const std::stop_token& stop) {
+        std::unique_lock lock(mutex_);
+        while (posted_.wait(lock, stop, [this] { return !queue_.empty(); })) {
+            const std::function<void()> work = std::move(queue_.front());
+            queue_.pop_front();
+            lock.unlock();
+            work();
+            lock.lock();
+        }
+    }
+
+    std::mutex mutex_;
+    std::condition_variable_any posted_;
+    std::deque<std::function<void()>> queue_;
+    std::vector<std::jthread> threads_;  // the last member: they end first
+};
+
 struct Program {
     std::wstring mount_point;
+    Workers workers{3};
     MemoryFileSystem files;
     FSP_FILE_SYSTEM* file_system = nullptr;
     std::mutex mutex;
@@ -93,10 +128,10 @@ NTSTATUS later(FSP_FILE_SYSTEM* fs, Work work) {
     response.Size = sizeof response;
     response.Kind = request.Kind;
     response.Hint = request.Hint;
-    std::thread([fs, response, work]() mutable {
+    static_cast<Program*>(fs->UserContext)->workers.post([fs, response, work]() mutable {
         response.IoStatus.Status = static_cast<UINT32>(work(response));
         FspFileSystemSendResponse(fs, &response);
-    }).detach();
+    });
     return kPending;
 }
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Tests the redirection under Wine: run_tests.sh BINARY_DIR WORK_DIR. Serves an in-memory file system as drive V: in a
-# private prefix and lets Windows programs at it. A prefix template is kept in WORK_DIR.
+# Tests the redirection under Wine: run_tests.sh BINARY_DIR WORK_DIR [TEMPLATE]. Serves an in-memory file system as drive
+# V: in a private prefix and lets Windows programs at it. TEMPLATE is a prefix to start from (default: one made and kept
+# in WORK_DIR).
 set -euo pipefail
 binaries=$(realpath "$1")
 mkdir -p "$2"
@@ -10,11 +11,12 @@ wineserver=${WINESERVER_PROGRAM:-/usr/lib/wine/wineserver64}
 export WINEDEBUG=-all WINEARCH=win64 WINEDLLOVERRIDES="mscoree,mshtml,winemenubuilder.exe="
 export VFSLAB_SESSION=redirect-$$
 
-if [ ! -f "$work/template/complete" ]; then
-    rm -rf "$work/template"
-    WINEPREFIX=$work/template "$wine" wineboot -i >/dev/null 2>&1
-    WINEPREFIX=$work/template "$wineserver" -w
-    touch "$work/template/complete"
+template=${3:-$work/template}
+if [ ! -f "$template/complete" ]; then
+    rm -rf "$template"
+    WINEPREFIX=$template "$wine" wineboot -i >/dev/null 2>&1
+    WINEPREFIX=$template "$wineserver" -w
+    touch "$template/complete"
 fi
 run=$(mktemp -d "$work/run.XXXXXX")
 export WINEPREFIX=$run/prefix
@@ -23,12 +25,14 @@ finish() {
     rm -rf "$run"
 }
 trap finish EXIT
-cp -a "$work/template" "$WINEPREFIX"
+cp -a "$template" "$WINEPREFIX"
 
+passes=0
 failures=0
 check() {
     if [ "$2" = "$3" ]; then
         echo "ok     $1"
+        passes=$((passes + 1))
     else
         echo "FAILED $1: expected '$3', got '$2'"
         failures=$((failures + 1))
@@ -69,6 +73,9 @@ start_server
 code=0
 launch --cd C:\\ -- "$binaries/redirect_test_client.exe" V: || code=$?
 check "Win32 calls" "$code" 0
+code=0
+launch "$binaries/redirect_test_client.exe" --by-device '\Device\Volume{5d0a2c6e-0000-4000-8000-VVVVVVVVVVVV}' V: || code=$?
+check "the volume's device name" "$code" 0
 check "and every file was closed" "$(open_files)" "open 0"
 
 check "cmd writes and reads" "$(launch cmd /c 'echo hello> V:\a.txt&& type V:\a.txt' | plain)" "hello"
@@ -142,5 +149,5 @@ check "a program outlives the server" "$code" 0
 start_server
 check "the next server has the letter" "$(launch cmd /c 'echo again> V:\a.txt&& type V:\a.txt' | plain)" "again"
 
-[ "$failures" = 0 ] || { echo "$failures checks failed"; exit 1; }
-echo "all checks passed"
+echo "$passes passed, $failures failed"
+[ "$failures" = 0 ]

@@ -264,14 +264,6 @@ void Volume_AnswersAboutItself() {
     CHECK(information.dwVolumeSerialNumber == 0x12345678);
 }
 
-void DeviceNames_LeadToTheDrive() {
-    CHECK(put(in(L"by device"), "same"));
-    const std::wstring device = L"\\\\?\\GLOBALROOT\\Device\\Volume{5d0a2c6e-0000-4000-8000-" +
-                                std::wstring(12, g_directory[0]) + L"}";
-    CHECK(get(device + in(L"by device").substr(2)) == "same");
-    CHECK_ERROR(File(device + L"x\\y", GENERIC_READ, OPEN_EXISTING).is_open(), ERROR_PATH_NOT_FOUND);
-}
-
 void RelativeNames_FollowTheCurrentDirectory() {
     wchar_t before[MAX_PATH];
     GetCurrentDirectoryW(MAX_PATH, before);
@@ -473,6 +465,17 @@ void Unsupported_IsRefusedClearly() {
                 ERROR_NOT_SUPPORTED);
 }
 
+// The volume by its device's name: "\Device\Volume{...}".
+int by_device(const std::wstring& device_name, const std::wstring& drive) {
+    const std::wstring device = L"\\\\?\\GLOBALROOT" + device_name;
+    CHECK(put(drive + L"\\by device", "same"));
+    CHECK(get(device + L"\\by device") == "same");
+    CHECK(DeleteFileW((device + L"\\by device").c_str()));
+    CHECK(!exists(drive + L"\\by device"));
+    CHECK_ERROR(File(device + L"x\\y", GENERIC_READ, OPEN_EXISTING).is_open(), ERROR_PATH_NOT_FOUND);
+    return check::failures();
+}
+
 // Waits for the file GO, then uses a drive whose server has died meanwhile.
 int outlive(const std::wstring& path, const std::wstring& ready, const std::wstring& go) {
     const File file(path, GENERIC_READ | GENERIC_WRITE, CREATE_ALWAYS);
@@ -503,7 +506,6 @@ const Case kCases[] = {
     CASE(Move_BetweenDrives_Copies),
     CASE(AttributesAndTimes_AreKept),
     CASE(Volume_AnswersAboutItself),
-    CASE(DeviceNames_LeadToTheDrive),
     CASE(RelativeNames_FollowTheCurrentDirectory),
     CASE(Duplicates_KeepTheFileOpen),
     CASE(InheritedHandles_Work),
@@ -591,6 +593,7 @@ int wmain(int argc, wchar_t** argv) {
     if (arguments.size() == 2 && arguments[0] == L"--expect-program") return expect_program(arguments[1]);
     if (arguments.size() == 2 && arguments[0] == L"--write") return write_to(arguments[1]);
     if (arguments.size() == 2 && arguments[0] == L"--map-and-exit") return map_and_exit(arguments[1]);
+    if (arguments.size() == 3 && arguments[0] == L"--by-device") return by_device(arguments[1], arguments[2]);
     if (arguments.size() == 4 && arguments[0] == L"--hold")
         return hold(arguments[1], arguments[2], arguments[3]);
     if (arguments.size() == 4 && arguments[0] == L"--outlive") {

@@ -65,6 +65,10 @@ const MountTable& mounts() {
     return *g_calls.mounts;
 }
 
+void note_process_end(unsigned mount) {
+    g_calls.mounts->entries[mount].ends.fetch_add(1);
+}
+
 ServerCall::ServerCall(unsigned mount, Operation operation, std::uint64_t open) : mount_(mount) {
     request_.operation = operation;
     request_.open = open;

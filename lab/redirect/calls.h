@@ -14,6 +14,10 @@ namespace lab::redirect {
 void start_calls(MountTable* mounts);
 const MountTable& mounts();
 
+// Has the volume's server look for files that nobody holds any more, before it answers anything else. Neither
+// waits nor takes locks.
+void note_process_end(unsigned mount);
+
 // A request being built and its reply. Short-lived, for one thread; holds a slot of the shared memory
 // meanwhile.
 class ServerCall {

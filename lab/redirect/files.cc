@@ -52,17 +52,19 @@ void handle_closed(Tag file) {
 }
 
 void close_files_at_exit() {
+    bool had_files[kMaxMounts] = {};
     for (HANDLE handle = next_file_handle(nullptr); handle; handle = next_file_handle(handle)) {
         const Tag tag = forget_handle(handle);
-        if (originals().NtClose(handle) >= 0) handle_closed(tag);
+        if (originals().NtClose(handle) >= 0 && tag.mount() < kMaxMounts) had_files[tag.mount()] = true;
+    }
+    for (unsigned mount = 0; mount < kMaxMounts; ++mount) {
+        if (had_files[mount]) note_process_end(mount);
     }
 }
 
 void report_dead_process() {
     for (unsigned mount = 0; mount < kMaxMounts; ++mount) {
-        if (!mounts().is_live(mount)) continue;
-        ServerCall call(mount, Operation::kProcessEnded);
-        call.exchange();
+        if (mounts().is_live(mount)) note_process_end(mount);
     }
 }
 

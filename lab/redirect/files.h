@@ -36,10 +36,10 @@ OpenedFile open_on_volume(const Target& target, const OpenRequest& request);
 // Tells the server that a handle of the file was closed; waits for its cleanup.
 void handle_closed(Tag file);
 
-// The process is about to end: closes its files and waits for their cleanup, as NT does before a process
-// counts as ended. Takes no locks of ours, which threads that are gone may hold.
+// The process is about to end: closes its files, so that whoever sees it ended finds them closed, as with NT.
+// Needs no lock and no slot of a channel, which threads that are gone may hold.
 void close_files_at_exit();
-// Has all servers look for files whose processes are gone.
+// A different process has ended: the same for its files.
 void report_dead_process();
 
 // Blocking transfers of any length between a file and memory of ours or of the program; nullopt: current

@@ -65,6 +65,10 @@ char16_t MountEntry::letter() const {
     return static_cast<char16_t>(table_->entries[index_].letter.load());
 }
 
+std::uint32_t MountEntry::process_ends() const {
+    return table_->entries[index_].ends.load();
+}
+
 void MountEntry::withdraw() {
     table_->entries[index_].state.store(Mount::kChanging, std::memory_order_release);
 }

@@ -23,6 +23,8 @@ class MountEntry {
     // 0: no letter.
     void set_letter(char16_t letter);
     char16_t letter() const;
+    // How often a process has ended so far that may have had files open.
+    std::uint32_t process_ends() const;
     // Programs find it no more.
     void withdraw();
 

@@ -29,6 +29,7 @@ struct Mount {
     std::atomic<std::uint32_t> state;
     std::atomic<std::uint32_t> generation;  // grows whenever the entry becomes live
     std::atomic<std::uint32_t> letter;      // 'A'..'Z', 0: none
+    std::atomic<std::uint32_t> ends;        // grows when a process that may have had files open has ended
     std::uint32_t server_process;
     // Constant while live.
     std::uint32_t device_chars;

@@ -82,6 +82,7 @@ void OpenFiles::handle_closed(std::uint64_t number) {
 }
 
 void OpenFiles::sweep() {
+    const std::lock_guard sweeping(sweep_lock_);
     std::vector<std::shared_ptr<OpenFile>> all;
     {
         const std::lock_guard guard(lock_);

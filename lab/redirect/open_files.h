@@ -62,7 +62,8 @@ class OpenFiles {
 
     // A handle was closed somewhere: cleans up if it was the last.
     void handle_closed(std::uint64_t number);
-    // Looks at all of them: processes may have died, or closed handles unseen.
+    // Looks at all of them: processes may have died, or closed handles unseen. When it returns, those that
+    // were abandoned when it was called are cleaned up.
     void sweep();
     void close_all();
 
@@ -73,6 +74,7 @@ class OpenFiles {
     EventName prefix_;
     unsigned mount_;
     std::atomic<std::uint64_t> next_;
+    std::mutex sweep_lock_;  // taken before lock_
     mutable std::mutex lock_;
     std::map<std::uint64_t, std::shared_ptr<OpenFile>> files_;
 };

@@ -15,7 +15,6 @@ enum class Operation : std::uint32_t {
     kHello = 1,     // first of a connection: process_id
     kCreate,        // payload: name. Reply: handle, tag
     kHandleClosed,  // a handle of `open` was closed in some process
-    kProcessEnded,  // a process is gone: look for files that nobody holds
     kRead,          // length, offset. Reply payload: data
     kWrite,         // offset; payload: data
     kFlush,

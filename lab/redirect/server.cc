@@ -1,6 +1,7 @@
 #include "lab/redirect/server.h"
 
 #include <algorithm>
+#include <atomic>
 #include <condition_variable>
 #include <cstring>
 #include <map>
@@ -170,7 +171,10 @@ class Server::Impl final : public transport::Handler {
         entry_.set_letter(0);
     }
 
-    std::size_t open_count() const { return files_.count(); }
+    std::size_t open_count() {
+        sweep_after_ends();
+        return files_.count();
+    }
 
     // transport::Handler
     void handle(transport::Call call) override {
@@ -198,7 +202,16 @@ class Server::Impl final : public transport::Handler {
     }
 
   private:
+    // The files of processes that have ended are closed before anything else is done.
+    void sweep_after_ends() {
+        const std::uint32_t ends = entry_.process_ends();
+        if (ends == swept_ends_.load()) return;
+        files_.sweep();
+        swept_ends_.store(ends);
+    }
+
     Answer dispatch(transport::Call& call, const RequestHead& head) {
+        sweep_after_ends();
         if (head.operation == Operation::kHello) return hello(call.client(), head.process_id);
         const auto client = find_client(call.client());
         if (!client) return answer(Status::kInvalidParameter);
@@ -213,9 +226,6 @@ class Server::Impl final : public transport::Handler {
                 return delete_by_name(message);
             case Operation::kHandleClosed:
                 files_.handle_closed(head.open);
-                return answer(Status::kSuccess);
-            case Operation::kProcessEnded:
-                files_.sweep();
                 return answer(Status::kSuccess);
             default:
                 break;
@@ -396,6 +406,7 @@ class Server::Impl final : public transport::Handler {
     fsd::Fsd& fsd_;
     MountEntry entry_;
     OpenFiles files_;
+    std::atomic<std::uint32_t> swept_ends_{entry_.process_ends()};
     std::mutex lock_;
     std::condition_variable_any wake_;
     std::map<std::uint32_t, std::shared_ptr<ProcessHandle>> clients_;

@@ -453,6 +453,14 @@ void KilledProcess_LosesItsFiles() {
     CHECK(open);
 }
 
+// Threads that are in the middle of calls when the process ends hold nothing up.
+void BusyProcess_Ends() {
+    CHECK(put(in(L"busy"), pattern(100000)));
+    for (int i = 0; i < 5; ++i)
+        CHECK(run(own_path(), L"--busy " + in(L"busy")) == 3);
+    CHECK(DeleteFileW(in(L"busy").c_str()));
+}
+
 void Unsupported_IsRefusedClearly() {
     const File file(in(L"u"), GENERIC_READ | GENERIC_WRITE, CREATE_NEW);
     CHECK_ERROR(LockFile(file.get(), 0, 0, 10, 0), ERROR_NOT_SUPPORTED);
@@ -474,6 +482,24 @@ int by_device(const std::wstring& device_name, const std::wstring& drive) {
     CHECK(!exists(drive + L"\\by device"));
     CHECK_ERROR(File(device + L"x\\y", GENERIC_READ, OPEN_EXISTING).is_open(), ERROR_PATH_NOT_FOUND);
     return check::failures();
+}
+
+DWORD WINAPI read_for_ever(void* path) {
+    const File file(*static_cast<const std::wstring*>(path), GENERIC_READ, OPEN_EXISTING);
+    std::vector<char> buffer(100000);
+    DWORD done = 0;
+    while (CHECK(SetFilePointer(file.get(), 0, nullptr, FILE_BEGIN) == 0 &&
+                 ReadFile(file.get(), buffer.data(), 100000, &done, nullptr))) {
+    }
+    return 0;
+}
+
+// Ends while more threads than the server takes calls at once are in calls.
+int busy(const std::wstring& path) {
+    for (int i = 0; i < 100; ++i)
+        CloseHandle(CreateThread(nullptr, 0, read_for_ever, const_cast<std::wstring*>(&path), 0, nullptr));
+    Sleep(200);
+    ExitProcess(3);
 }
 
 // Waits for the file GO, then uses a drive whose server has died meanwhile.
@@ -516,6 +542,7 @@ const Case kCases[] = {
     CASE(Mapping_ReadsAndWritesBack),
     CASE(Programs_StartFromTheDrive),
     CASE(KilledProcess_LosesItsFiles),
+    CASE(BusyProcess_Ends),
     CASE(Unsupported_IsRefusedClearly),
 };
 
@@ -593,6 +620,7 @@ int wmain(int argc, wchar_t** argv) {
     if (arguments.size() == 2 && arguments[0] == L"--expect-program") return expect_program(arguments[1]);
     if (arguments.size() == 2 && arguments[0] == L"--write") return write_to(arguments[1]);
     if (arguments.size() == 2 && arguments[0] == L"--map-and-exit") return map_and_exit(arguments[1]);
+    if (arguments.size() == 2 && arguments[0] == L"--busy") return busy(arguments[1]);
     if (arguments.size() == 3 && arguments[0] == L"--by-device") return by_device(arguments[1], arguments[2]);
     if (arguments.size() == 4 && arguments[0] == L"--hold")
         return hold(arguments[1], arguments[2], arguments[3]);

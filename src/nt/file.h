@@ -1,5 +1,5 @@
-// NT's file vocabulary: attributes, access rights, share modes, create dispositions and options, file information.
-// Must never know: FUSE, WinFsp, windows.h. Values: [MS-FSCC], [MS-SMB2], wdm.h's documentation.
+// NT's file vocabulary: attributes, access rights, share modes, create dispositions and options, file
+// information. Must never know: FUSE, WinFsp, windows.h. Values: [MS-FSCC], [MS-SMB2], wdm.h's documentation.
 #pragma once
 
 #include <cstdint>
@@ -23,8 +23,8 @@ inline constexpr std::uint32_t kNotContentIndexed = 0x2000;
 }  // namespace file_attribute
 
 namespace access {
-inline constexpr std::uint32_t kReadData = 0x0001;  // also list directory
-inline constexpr std::uint32_t kWriteData = 0x0002;  // also add file
+inline constexpr std::uint32_t kReadData = 0x0001;    // also list directory
+inline constexpr std::uint32_t kWriteData = 0x0002;   // also add file
 inline constexpr std::uint32_t kAppendData = 0x0004;  // also add subdirectory
 inline constexpr std::uint32_t kReadEa = 0x0008;
 inline constexpr std::uint32_t kWriteEa = 0x0010;

@@ -76,11 +76,15 @@ enum class Status : std::uint32_t {
 };
 
 // Severity "error", the top two bits set. Warnings (kBufferOverflow, kNoMoreFiles) are not errors.
-constexpr bool is_error(Status status) { return (static_cast<std::uint32_t>(status) >> 30) == 3; }
+constexpr bool is_error(Status status) {
+    return (static_cast<std::uint32_t>(status) >> 30) == 3;
+}
 
 template <typename T>
 using Result = std::expected<T, Status>;
 
-inline std::unexpected<Status> fail(Status status) { return std::unexpected(status); }
+inline std::unexpected<Status> fail(Status status) {
+    return std::unexpected(status);
+}
 
 }  // namespace nt

@@ -1,5 +1,5 @@
 // WinFsp's user-mode ABI, x64: the structures its kernel half and its DLL exchange and that a file system
-// sees. Layouts and names are those of WinFsp 2.x's public interface; layout.cpp asserts them. Must never
+// sees. Layouts and names are those of WinFsp 2.x's public interface; layout.cc asserts them. Must never
 // know: what uses them.
 #pragma once
 

@@ -43,24 +43,24 @@ enum {
 struct FSP_FILE_SYSTEM_INTERFACE {
     NTSTATUS (*GetVolumeInfo)(FSP_FILE_SYSTEM*, FSP_FSCTL_VOLUME_INFO*);
     NTSTATUS (*SetVolumeLabel)(FSP_FILE_SYSTEM*, PWSTR label, FSP_FSCTL_VOLUME_INFO*);
-    NTSTATUS (*GetSecurityByName)
+    NTSTATUS(*GetSecurityByName)
     (FSP_FILE_SYSTEM*, PWSTR path, PUINT32 attributes, PSECURITY_DESCRIPTOR, SIZE_T* bytes);
-    NTSTATUS (*Create)
+    NTSTATUS(*Create)
     (FSP_FILE_SYSTEM*, PWSTR path, UINT32 options, UINT32 granted, UINT32 attributes, PSECURITY_DESCRIPTOR,
      UINT64 allocation, PVOID* context, FSP_FSCTL_FILE_INFO*);
-    NTSTATUS (*Open)
+    NTSTATUS(*Open)
     (FSP_FILE_SYSTEM*, PWSTR path, UINT32 options, UINT32 granted, PVOID* context, FSP_FSCTL_FILE_INFO*);
-    NTSTATUS (*Overwrite)
+    NTSTATUS(*Overwrite)
     (FSP_FILE_SYSTEM*, PVOID, UINT32 attributes, BOOLEAN replace, UINT64 allocation, FSP_FSCTL_FILE_INFO*);
     VOID (*Cleanup)(FSP_FILE_SYSTEM*, PVOID, PWSTR path, ULONG flags);
     VOID (*Close)(FSP_FILE_SYSTEM*, PVOID);
     NTSTATUS (*Read)(FSP_FILE_SYSTEM*, PVOID, PVOID buffer, UINT64 offset, ULONG length, PULONG transferred);
-    NTSTATUS (*Write)
+    NTSTATUS(*Write)
     (FSP_FILE_SYSTEM*, PVOID, PVOID buffer, UINT64 offset, ULONG length, BOOLEAN to_end_of_file,
      BOOLEAN constrained, PULONG transferred, FSP_FSCTL_FILE_INFO*);
     NTSTATUS (*Flush)(FSP_FILE_SYSTEM*, PVOID, FSP_FSCTL_FILE_INFO*);
     NTSTATUS (*GetFileInfo)(FSP_FILE_SYSTEM*, PVOID, FSP_FSCTL_FILE_INFO*);
-    NTSTATUS (*SetBasicInfo)
+    NTSTATUS(*SetBasicInfo)
     (FSP_FILE_SYSTEM*, PVOID, UINT32 attributes, UINT64 creation, UINT64 access, UINT64 write, UINT64 change,
      FSP_FSCTL_FILE_INFO*);
     NTSTATUS (*SetFileSize)(FSP_FILE_SYSTEM*, PVOID, UINT64 size, BOOLEAN allocation, FSP_FSCTL_FILE_INFO*);
@@ -68,9 +68,9 @@ struct FSP_FILE_SYSTEM_INTERFACE {
     NTSTATUS (*Rename)(FSP_FILE_SYSTEM*, PVOID, PWSTR from, PWSTR to, BOOLEAN replace);
     NTSTATUS (*GetSecurity)(FSP_FILE_SYSTEM*, PVOID, PSECURITY_DESCRIPTOR, SIZE_T* bytes);
     NTSTATUS (*SetSecurity)(FSP_FILE_SYSTEM*, PVOID, SECURITY_INFORMATION, PSECURITY_DESCRIPTOR);
-    NTSTATUS (*ReadDirectory)
+    NTSTATUS(*ReadDirectory)
     (FSP_FILE_SYSTEM*, PVOID, PWSTR pattern, PWSTR marker, PVOID buffer, ULONG length, PULONG transferred);
-    NTSTATUS (*ResolveReparsePoints)
+    NTSTATUS(*ResolveReparsePoints)
     (FSP_FILE_SYSTEM*, PWSTR path, UINT32 index, BOOLEAN resolve_last, PIO_STATUS_BLOCK, PVOID buffer,
      PSIZE_T bytes);
     NTSTATUS (*GetReparsePoint)(FSP_FILE_SYSTEM*, PVOID, PWSTR path, PVOID buffer, PSIZE_T bytes);
@@ -78,15 +78,15 @@ struct FSP_FILE_SYSTEM_INTERFACE {
     NTSTATUS (*DeleteReparsePoint)(FSP_FILE_SYSTEM*, PVOID, PWSTR path, PVOID buffer, SIZE_T bytes);
     NTSTATUS (*GetStreamInfo)(FSP_FILE_SYSTEM*, PVOID, PVOID buffer, ULONG length, PULONG transferred);
     NTSTATUS (*GetDirInfoByName)(FSP_FILE_SYSTEM*, PVOID, PWSTR name, FSP_FSCTL_DIR_INFO*);
-    NTSTATUS (*Control)
+    NTSTATUS(*Control)
     (FSP_FILE_SYSTEM*, PVOID, UINT32 code, PVOID in, ULONG in_length, PVOID out, ULONG out_length,
      PULONG transferred);
     NTSTATUS (*SetDelete)(FSP_FILE_SYSTEM*, PVOID, PWSTR path, BOOLEAN remove);
-    NTSTATUS (*CreateEx)
+    NTSTATUS(*CreateEx)
     (FSP_FILE_SYSTEM*, PWSTR path, UINT32 options, UINT32 granted, UINT32 attributes, PSECURITY_DESCRIPTOR,
      UINT64 allocation, PVOID extra, ULONG extra_length, BOOLEAN is_reparse, PVOID* context,
      FSP_FSCTL_FILE_INFO*);
-    NTSTATUS (*OverwriteEx)
+    NTSTATUS(*OverwriteEx)
     (FSP_FILE_SYSTEM*, PVOID, UINT32 attributes, BOOLEAN replace, UINT64 allocation,
      PFILE_FULL_EA_INFORMATION, ULONG ea_length, FSP_FSCTL_FILE_INFO*);
     NTSTATUS (*GetEa)(FSP_FILE_SYSTEM*, PVOID, PFILE_FULL_EA_INFORMATION, ULONG length, PULONG transferred);

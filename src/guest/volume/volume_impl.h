@@ -23,36 +23,36 @@ class Volume::Impl {
 
     Session& session() { return *session_; }
 
-    // volume.cpp
+    // volume.cc
     nt::Result<VolumeInfo> volume_info();
     nt::Result<std::uint32_t> attributes_of(std::u16string_view path);
     nt::Result<void> flush_volume();
 
-    // volume_open.cpp
+    // volume_open.cc
     nt::Result<Opened> create(std::u16string_view path, const CreateParameters& parameters);
     nt::Result<Opened> create_new(std::u16string_view path, const CreateParameters& parameters);
     nt::Result<Opened> open_made_meanwhile(std::u16string_view path, const CreateParameters& parameters);
     nt::Result<Opened> open(std::u16string_view path, const OpenParameters& parameters);
     void close(File* file) noexcept;
 
-    // volume_data.cpp
+    // volume_data.cc
     nt::Result<std::uint32_t> read(File& file, std::span<std::byte> buffer, std::uint64_t offset);
     nt::Result<Written> write(File& file, std::span<const std::byte> data, const WritePosition& position);
     nt::Result<nt::FileInfo> flush(File& file);
 
-    // volume_attributes.cpp
+    // volume_attributes.cc
     nt::Result<nt::FileInfo> file_info(File& file);
     nt::Result<nt::FileInfo> overwrite(File& file, std::uint32_t attributes, bool replace_attributes,
                                        std::uint64_t allocation_size);
     nt::Result<nt::FileInfo> set_basic_info(File& file, const BasicInfoChange& change);
     nt::Result<nt::FileInfo> set_size(File& file, std::uint64_t bytes, SizeKind kind);
 
-    // volume_names.cpp
+    // volume_names.cc
     nt::Result<void> can_delete(File& file);
     void cleanup(File& file, std::u16string_view path, const CleanupActions& actions);
     nt::Result<void> rename(const File& file, std::u16string_view from, std::u16string_view to, bool replace);
 
-    // volume_directory.cpp
+    // volume_directory.cc
     nt::Result<bool> read_directory(File& directory, std::optional<std::u16string_view> marker,
                                     const std::function<bool(const DirectoryEntry&)>& add);
     nt::Result<nt::FileInfo> entry_of(File& directory, std::u16string_view name);
@@ -88,7 +88,7 @@ class Volume::Impl {
 
     HostResult<Place> place_of(std::span<const std::string> path, Trust trust);
 
-    // volume_open.cpp
+    // volume_open.cc
     HostResult<Opened> create_file(std::span<const std::string> path, const CreateParameters& parameters,
                                    Trust trust);
     HostResult<Opened> create_directory(std::span<const std::string> path, const CreateParameters& parameters,
@@ -100,13 +100,13 @@ class Volume::Impl {
     bool is_open_elsewhere(const NodePin& node, const File* besides);
     void keep_reachable(const NodePin& directory, std::string_view name);
 
-    // volume_data.cpp
+    // volume_data.cc
     HostResult<std::uint32_t> read_pieces(const HostHandle& handle, std::span<std::byte> buffer,
                                           std::uint64_t offset, std::uint64_t known_size);
     HostResult<void> write_pieces(const HostHandle& handle, std::span<const std::byte> data,
                                   std::uint64_t offset);
 
-    // volume_attributes.cpp
+    // volume_attributes.cc
     HostResult<fuse::Attr> current_attributes(File& file);
     HostResult<fuse::Attr> change_attributes(File& file, const fuse::SetAttrIn& change);
     nt::Result<nt::FileInfo> info_with_our_times(File& file, const KnownAttributes& known);
@@ -114,7 +114,7 @@ class Volume::Impl {
     void give_up_set_aside(File& file);
     std::uint32_t mode_for(const File& file, const fuse::Attr& attr, bool read_only);
 
-    // volume_names.cpp
+    // volume_names.cc
     HostResult<void> remove_name(std::span<const std::string> path, File& file, Trust trust);
     template <typename Operation>
     HostResult<void> on_child(const Place& place, const std::string& name, Operation operation);
@@ -126,7 +126,7 @@ class Volume::Impl {
     HostResult<void> move_by_placeholder(const Place& from, const std::string& from_name, const Place& to,
                                          const std::string& to_name, bool is_directory);
 
-    // volume_directory.cpp
+    // volume_directory.cc
     HostResult<std::shared_ptr<HostHandle>> directory_handle(File& directory);
     HostResult<bool> is_empty(File& directory);
     HostResult<std::shared_ptr<const DirectorySnapshot>> read_all_entries(File& directory);

@@ -92,7 +92,7 @@ nt::Result<Fsd::Impl::Created> Fsd::Impl::create_object(const CreateRequest& req
     if (kind == CreateKind::kTargetDirectory) {
         auto name = name_of(request);
         if (!name) return nt::fail(name.error());
-        return open_target_directory(request, *std::move(name));
+        return open_target_directory(request, *name);
     }
     const auto plan = plan_create(request);
     if (!plan) return nt::fail(plan.error());
@@ -233,7 +233,7 @@ nt::Result<void> Fsd::Impl::overwrite(FileObject& object, const CreatePlan& plan
 
 // What the I/O manager opens for a rename: the directory that the new name is in.
 nt::Result<Fsd::Impl::Created> Fsd::Impl::open_target_directory(const CreateRequest& request,
-                                                                ParsedName name) {
+                                                                const ParsedName& name) {
     if (is_root(name.path)) return nt::fail(Status::kAccessDenied);
     if (name.stream_syntax) return nt::fail(Status::kObjectNameInvalid);
     const std::u16string directory(parent_of(name.path));

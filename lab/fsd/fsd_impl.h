@@ -115,7 +115,7 @@ class Fsd::Impl {
     nt::Result<Created> create_object(const CreateRequest& request, CreateKind kind);
     nt::Result<ParsedName> name_of(const CreateRequest& request) const;
     nt::Result<CreatePlan> plan_create(const CreateRequest& request) const;
-    nt::Result<Created> open_target_directory(const CreateRequest& request, ParsedName name);
+    nt::Result<Created> open_target_directory(const CreateRequest& request, const ParsedName& name);
     nt::Result<Admission> open_existing(const CreatePlan& plan);
     nt::Result<Admission> make_new(const CreatePlan& plan);
     nt::Result<Admission> open_or_make(const CreatePlan& plan);

@@ -88,7 +88,7 @@ void MemoryFileSystem::violated_locked(std::string what) {
     violations_.push_back(std::move(what));
 }
 
-std::optional<nt::Status> MemoryFileSystem::record(std::string call) {
+std::optional<nt::Status> MemoryFileSystem::record(const std::string& call) {
     {
         const std::scoped_lock lock(mutex_);
         calls_.push_back(call);
@@ -104,7 +104,7 @@ std::optional<nt::Status> MemoryFileSystem::record(std::string_view what, Contex
         call += ' ';
         call += found == handles_.end() ? "?" : found->second->opened_as;
     }
-    return record(std::move(call));
+    return record(call);
 }
 
 // The lock is held.

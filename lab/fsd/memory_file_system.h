@@ -31,7 +31,7 @@ struct MemoryFileSystemOptions {
 class MemoryFileSystem final : public FileSystem {
   public:
     explicit MemoryFileSystem(MemoryFileSystemOptions options = {});
-    ~MemoryFileSystem();
+    ~MemoryFileSystem() override;
 
     // Breaches of the protocol so far, in words. Files still open are one too once `and_open` is given.
     std::vector<std::string> violations(bool and_open = false) const;
@@ -79,7 +79,7 @@ class MemoryFileSystem final : public FileSystem {
 
     void violated(std::string what);
     void violated_locked(std::string what);
-    std::optional<nt::Status> record(std::string call);
+    std::optional<nt::Status> record(const std::string& call);
     std::optional<nt::Status> record(std::string_view what, Context file);
     Handle* handle_of(Context file, std::string_view what);
     void check_path(std::u16string_view path, std::string_view what);

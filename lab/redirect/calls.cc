@@ -3,6 +3,8 @@
 #include <cstring>
 #include <new>
 
+#include "lab/transport/host_os.h"
+
 namespace lab::redirect {
 namespace {
 
@@ -17,8 +19,13 @@ struct Connection {
     transport::Client& get() { return *std::launder(reinterpret_cast<transport::Client*>(client)); }
 };
 
+// How long the end of the process waits for other threads' calls.
+constexpr std::uint64_t kCallsEndNs = 2'000'000'000;
+
 struct CallState {
     MountTable* mounts = nullptr;
+    std::atomic<std::uint32_t> in_progress{0};    // threads within a call
+    std::atomic<std::uint32_t> ending_thread{0};  // the one that ends the process
     Connection connections[kMaxMounts];
 };
 constinit CallState g_calls;
@@ -53,7 +60,35 @@ void reconnect(Connection& connection, const Mount& mount) {
     RtlReleaseSRWLockExclusive(&connection.lock);
 }
 
+void leave_call() {
+    if (g_calls.in_progress.fetch_sub(1) == 1 && g_calls.ending_thread.load() != 0) {
+        transport::os::wake(g_calls.in_progress, transport::os::kAllWaiters);
+    }
+}
+
+void enter_call() {
+    g_calls.in_progress.fetch_add(1);
+    const std::uint32_t ending = g_calls.ending_thread.load();
+    if (ending == 0 || ending == GetCurrentThreadId()) return;
+    leave_call();
+    for (;;)
+        Sleep(INFINITE);  // the process ends meanwhile
+}
+
 }  // namespace
+
+void stop_other_threads_calls() {
+    std::uint32_t nobody = 0;
+    if (!g_calls.ending_thread.compare_exchange_strong(nobody, GetCurrentThreadId())) return;
+    const std::uint64_t deadline = transport::os::monotonic_ns() + kCallsEndNs;
+    for (;;) {
+        const std::uint32_t others = g_calls.in_progress.load();
+        const std::uint64_t now = transport::os::monotonic_ns();
+        if (others == 0 || now >= deadline) return;
+        transport::os::wait(g_calls.in_progress, others,
+                            static_cast<std::uint32_t>((deadline - now) / 1'000'000 + 1));
+    }
+}
 
 void start_calls(MountTable* mounts) {
     g_calls.mounts = mounts;
@@ -72,6 +107,7 @@ void note_process_end(unsigned mount) {
 ServerCall::ServerCall(unsigned mount, Operation operation, std::uint64_t open) : mount_(mount) {
     request_.operation = operation;
     request_.open = open;
+    enter_call();
     if (!mounts().is_live(mount)) return;
     Connection& connection = g_calls.connections[mount];
     const Mount& entry = mounts().entries[mount];
@@ -92,6 +128,7 @@ ServerCall::ServerCall(unsigned mount, Operation operation, std::uint64_t open) 
 ServerCall::~ServerCall() {
     lease_ = transport::Lease();
     if (locked_) RtlReleaseSRWLockShared(&g_calls.connections[mount_].lock);
+    leave_call();
 }
 
 NTSTATUS ServerCall::exchange(std::size_t payload_bytes) {

@@ -18,6 +18,11 @@ const MountTable& mounts();
 // waits nor takes locks.
 void note_process_end(unsigned mount);
 
+// The calling thread is about to end the process: waits until no other thread is within a call; from now on
+// they stop where they would start one. Without it, threads that are ended within a call would leave files
+// open and keep slots that others wait for.
+void stop_other_threads_calls();
+
 // A request being built and its reply. Short-lived, for one thread; holds a slot of the shared memory
 // meanwhile.
 class ServerCall {

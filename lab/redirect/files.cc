@@ -52,14 +52,11 @@ void handle_closed(Tag file) {
 }
 
 void close_files_at_exit() {
-    bool had_files[kMaxMounts] = {};
     for (HANDLE handle = next_file_handle(nullptr); handle; handle = next_file_handle(handle)) {
-        const Tag tag = forget_handle(handle);
-        if (originals().NtClose(handle) >= 0 && tag.mount() < kMaxMounts) had_files[tag.mount()] = true;
+        forget_handle(handle);
+        originals().NtClose(handle);
     }
-    for (unsigned mount = 0; mount < kMaxMounts; ++mount) {
-        if (had_files[mount]) note_process_end(mount);
-    }
+    report_dead_process();
 }
 
 void report_dead_process() {

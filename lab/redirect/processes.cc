@@ -145,6 +145,7 @@ NTSTATUS NTAPI NtCreateUserProcess(HANDLE* process, HANDLE* thread, ACCESS_MASK 
 // them closed.
 NTSTATUS NTAPI NtTerminateProcess(HANDLE process, LONG exit_code) {
     if (!process) flush_all_views();
+    if (!process || process == current_process()) stop_other_threads_calls();
     if (process == current_process()) close_files_at_exit();
     const NTSTATUS status = originals().NtTerminateProcess(process, exit_code);
     if (process && process != current_process() && !is_error(status)) {

@@ -51,8 +51,8 @@ class DirectoryWalk {
   private:
     // Of a record that outlives the use.
     static const Dirent& dirent_of(const Dirent& fixed) {
-        return fixed;
-    }  // NOLINT(bugprone-return-const-ref-from-parameter)
+        return fixed;  // NOLINT(bugprone-return-const-ref-from-parameter)
+    }
     static const Dirent& dirent_of(const DirentPlus& fixed) { return fixed.dirent; }
 
     static Record record_of(const Dirent& fixed, std::string_view name) {

@@ -27,18 +27,6 @@ status=0
 launch --cd 'C:\' -- "$binaries/redirect_test_client.exe" "$drive" >"$work/client" || status=$?
 [ "$status" -eq 0 ] || grep -v '^ok' "$work/client" >&2
 expect "Win32 calls of all kinds" "$status" 0
-pids=()
-for i in 1 2 3 4; do
-    launch cmd /c "md $drive\\p$i" >/dev/null
-done
-for i in 1 2 3 4; do
-    launch "$binaries/redirect_test_client.exe" "$drive\\p$i" >"$work/client.$i" 2>&1 &
-    pids+=($!)
-done
-bad=0
-for pid in "${pids[@]}"; do wait "$pid" || bad=$((bad + 1)); done
-expect "four programs at once" "$bad" 0
-
 kill -INT "$service"
 status=0
 wait "$service" || status=$?

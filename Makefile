@@ -12,7 +12,8 @@ native: packages ## Native release build (device host, lab runner)
 windows: packages ## The Windows binaries: virtiofs.exe and the lab's
 	@scripts/build windows-release
 
-lab: native windows ## What lab/run needs, the Wine prefix included
+lab: packages windows ## What lab/run needs, the Wine prefix included
+	@scripts/build linux-release lab_native
 	@scripts/make-wine-prefix
 
 demo: lab ## The main job: Windows programs work on a host directory; ends with "demo: OK"

@@ -24,7 +24,7 @@ peer() {
 
 # start native|wine: a server whose process id is $server, and which ends when descriptor 9 is closed.
 start() {
-    rm -f "$work/input"
+    rm -f "$work/input" "$work/server"
     mkfifo "$work/input"
     if [ "$1" = native ]; then
         "$native" serve "$name" <"$work/input" >"$work/server" 2>&1 &
@@ -33,7 +33,7 @@ start() {
     fi
     server=$!
     exec 9>"$work/input"
-    eventually "the $1 server starts" grep -q ready "$work/server"
+    eventually "the $1 server starts" grep -qs ready "$work/server"
 }
 stop() {
     exec 9>&-
@@ -41,7 +41,7 @@ stop() {
     server=
 }
 gone() { [ ! -e "/dev/shm/$name" ]; }
-noticed() { grep -q noticed "$work/outlive"; }
+noticed() { grep -qs noticed "$work/outlive"; }
 
 for serving in native wine; do
     start "$serving"
@@ -50,9 +50,10 @@ for serving in native wine; do
         echo "$calling calls $serving: $(grep median "$work/check")"
         checks=$((checks + 1))
         # A client that is killed leaves nothing behind: the next one finds every slot free again.
+        rm -f "$work/hang"  # or the last one's "ready" would be taken for this one's
         peer "$calling" hang "$name" 9>&- >"$work/hang" 2>&1 &
         hanging=$!
-        eventually "$calling hangs" grep -q ready "$work/hang"
+        eventually "$calling hangs" grep -qs ready "$work/hang"
         kill -9 "$hanging"
         wait "$hanging" 2>/dev/null || true
     done
@@ -60,9 +61,10 @@ for serving in native wine; do
     eventually "the $serving server removes its region" gone
     for calling in native wine; do
         start "$serving"
+        rm -f "$work/outlive"
         peer "$calling" outlive "$name" 9>&- >"$work/outlive" 2>&1 &
         waiting=$!
-        eventually "$calling waits for $serving" grep -q ready "$work/outlive"
+        eventually "$calling waits for $serving" grep -qs ready "$work/outlive"
         kill -9 "$server"
         wait "$server" 2>/dev/null || true
         exec 9>&-

@@ -20,7 +20,7 @@ struct Connection {
 };
 
 // How long the end of the process waits for other threads' calls.
-constexpr std::uint64_t kCallsEndNs = 2'000'000'000;
+constexpr std::uint64_t kCallsEndNs = 30'000'000'000;
 
 struct CallState {
     MountTable* mounts = nullptr;

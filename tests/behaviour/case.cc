@@ -36,8 +36,7 @@ std::vector<std::string> run_case(const Case& which, System& system) {
     Context context(system, path, std::move(host));
     try {
         which.run(context);
-    } catch (const Stop&) {
-        // Its failure is recorded.
+    } catch (const Stop&) {  // NOLINT(bugprone-empty-catch): its failure is recorded
     } catch (const std::exception& error) {
         context.fail(error.what(), "exception", Where::current());
     }
@@ -69,8 +68,9 @@ bool remove_tree(System& system, const std::u16string& path) {
             for (const DirectoryEntry& entry : *entries)
                 names.push_back(entry.name);
         }
+        const std::u16string inside = path + u'\\';
         for (const std::u16string& name : names) {
-            if (name != u"." && name != u"..") all = remove_tree(system, path + u'\\' + name) && all;
+            if (name != u"." && name != u"..") all = remove_tree(system, inside + name) && all;
         }
     }
     if ((basic.attributes & attribute::kReadOnly) != 0) {

@@ -242,8 +242,9 @@ TEST_F(RoundTrips, AWalkOfAHundredThousandFiles_KeepsTheDaemonBelowSixThousandDe
                                           }),
                   true);
         volume().close(directory);
+        const std::u16string inside = path + u"\\";
         for (const std::u16string& name : names) {
-            const std::u16string child = path + u"\\" + name;
+            const std::u16string child = inside + name;
             const auto attributes = volume().attributes_of(child);
             ASSERT_TRUE(attributes);
             if ((*attributes & nt::file_attribute::kDirectory) != 0) {

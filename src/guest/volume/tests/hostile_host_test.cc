@@ -18,7 +18,7 @@ class HostileHost : public VolumeTest {
         host().make_directory("d");
         host().make_file("d/f", "0123456789");
     }
-    void forge(fuse::Opcode opcode, std::function<void(Bytes&)> change) {
+    void forge(fuse::Opcode opcode, const std::function<void(Bytes&)>& change) {
         check_end_ = false;  // what was lost in a bad answer cannot be given back
         host().set_forger([=](fuse::Opcode answered, Bytes reply) {
             if (answered == opcode) change(reply);

@@ -1,8 +1,26 @@
 #include "guest/volume/path_walk.h"
 
+#include <optional>
+#include <vector>
+
 #include "guest/volume/attributes.h"
 
 namespace guest {
+namespace {
+
+// Why a path does not go on from here; nothing for a directory.
+std::optional<Failure> refuse_as_directory(const fuse::Attr& attr) {
+    switch (kind_of(attr)) {
+        case FileKind::kDirectory:
+            return std::nullopt;
+        case FileKind::kSymlink:
+            return Failure(nt::Status::kNotSupported);
+        default:
+            return Failure(nt::Status::kObjectPathNotFound);
+    }
+}
+
+}  // namespace
 
 HostResult<Walked> PathWalk::to(std::span<const std::string> path, Trust trust) {
     auto walked = walk(path, trust, true);
@@ -19,26 +37,28 @@ HostResult<NodePin> PathWalk::to_parent(std::span<const std::string> path, Trust
         walked = walk(parent, Trust::kFresh, false);
     }
     if (!walked) return std::unexpected(walked.error().on_the_way());
-    switch (kind_of(walked->attr)) {
-        case FileKind::kDirectory:
-            return std::move(walked->node);
-        case FileKind::kSymlink:
-            return std::unexpected(Failure(nt::Status::kNotSupported));
-        default:
-            return std::unexpected(Failure(nt::Status::kObjectPathNotFound));
-    }
+    if (const auto refused = refuse_as_directory(walked->attr)) return std::unexpected(*refused);
+    return std::move(walked->node);
 }
 
+// From the root in a loop: programs choose how deep a path is, threads' stacks are small.
 HostResult<Walked> PathWalk::walk(std::span<const std::string> path, Trust trust, bool needs_attributes) {
-    if (path.empty()) {
-        if (needs_attributes) return attributes_of_root();
-        NodePin root = session_.nodes().root();
-        const fuse::Attr attr = session_.nodes().attributes(root).attr;
-        return Walked{.node = std::move(root), .attr = attr};
+    if (path.empty() && needs_attributes) return attributes_of_root();
+    NodePin root = session_.nodes().root();
+    const fuse::Attr root_attr = session_.nodes().attributes(root).attr;
+    Walked at{.node = std::move(root), .attr = root_attr};
+    for (std::size_t i = 0; i < path.size(); ++i) {
+        const bool is_last = i + 1 == path.size();
+        if (const auto refused = refuse_as_directory(at.attr)) return std::unexpected(*refused);
+        auto next = step(at.node, path[i], trust, is_last && needs_attributes);
+        if (!next) {
+            // ESTALE of what was believed: the caller walks again, asking the host.
+            const bool tries_again = trust == Trust::kKnown && next.error().is(fuse::Errno::kESTALE);
+            return std::unexpected(is_last || tries_again ? next.error() : next.error().on_the_way());
+        }
+        at = *std::move(next);
     }
-    const auto parent = to_parent(path, trust);
-    if (!parent) return std::unexpected(parent.error());
-    return step(*parent, path.back(), trust, needs_attributes);
+    return at;
 }
 
 HostResult<Walked> PathWalk::attributes_of_root() {
@@ -76,19 +96,34 @@ HostResult<Walked> PathWalk::step(const NodePin& directory, const std::string& n
 }
 
 HostResult<HostNodeId> PathWalk::id_of(const NodePin& node) {
-    if (const HostNodeId id = node.id()) return id;
+    // Up to what the host still knows, then down again by name. A hostile host can make the way up a circle.
+    constexpr std::size_t kDeepest = 32768;  // no path of NT has more components
     const Failure gone(fuse::Errno::kESTALE);
-    const auto home = session_.nodes().home_of(node);
-    if (!home) return std::unexpected(gone);
-    const auto directory = id_of(home->directory);
-    if (!directory) return std::unexpected(directory.error());
-    const Asked asked = session_.nodes().ask_now();
-    const auto entry = session_.lookup(*directory, home->name);
-    if (!entry) return std::unexpected(entry.error().is_gone() ? gone : entry.error());
-    if (entry->node == fuse::kNoNode) return std::unexpected(gone);
-    session_.nodes().adopt(home->directory, home->name, *entry, asked);
+    struct Forgotten {
+        NodePin node;
+        NodeHome home;
+    };
+    std::vector<Forgotten> way;
+    for (NodePin at = node; !at.id();) {
+        auto home = session_.nodes().home_of(at);
+        if (!home) return std::unexpected(gone);
+        if (way.size() == kDeepest) return std::unexpected(Failure(nt::Status::kDeviceProtocolError));
+        way.push_back({.node = at, .home = *home});
+        at = std::move(home->directory);
+    }
+    for (; !way.empty(); way.pop_back()) {
+        const auto& [lost, home] = way.back();
+        const HostNodeId directory = home.directory.id();
+        if (!directory) return std::unexpected(gone);
+        const Asked asked = session_.nodes().ask_now();
+        const auto entry = session_.lookup(directory, home.name);
+        if (!entry) return std::unexpected(entry.error().is_gone() ? gone : entry.error());
+        if (entry->node == fuse::kNoNode) return std::unexpected(gone);
+        session_.nodes().adopt(home.directory, home.name, *entry, asked);
+        if (!lost.id()) return std::unexpected(gone);  // the name is another file's now
+    }
     if (const HostNodeId id = node.id()) return id;
-    return std::unexpected(gone);  // the name is another file's now
+    return std::unexpected(gone);
 }
 
 }  // namespace guest

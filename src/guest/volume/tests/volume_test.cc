@@ -27,6 +27,14 @@ TEST_F(Files, Open_OfWhatIsMissing_SaysWhichPart) {
     EXPECT_EQ(volume().create(u"\\d\\f\\x", {}).error(), Status::kObjectPathNotFound);
 }
 
+TEST_F(Files, Open_OfAVeryDeepPath_NeedsNoDeepStack) {
+    std::u16string path;
+    for (int i = 0; i < 16000; ++i)
+        path += u"\\a";
+    EXPECT_EQ(volume().attributes_of(path), nt::fail(Status::kObjectPathNotFound));
+    EXPECT_EQ(volume().create(path, {}).error(), Status::kObjectPathNotFound);
+}
+
 TEST_F(Files, Open_OfTheOtherType_IsRefused) {
     EXPECT_EQ(open(u"\\d\\f", kRead, nt::create_option::kDirectoryFile).error(), Status::kNotADirectory);
     EXPECT_EQ(open(u"\\d", kRead, nt::create_option::kNonDirectoryFile).error(), Status::kFileIsADirectory);

@@ -22,7 +22,7 @@ demo: lab ## The main job: Windows programs work on a host directory; ends with 
 test: packages ## All tests: sanitizers, the lab, short fuzzing
 	@scripts/test
 
-bench: ## Benchmarks (none yet: says so)
+bench: packages ## Benchmarks: medians and ratios of one run
 	@scripts/bench
 
 fuzz: packages ## Fuzz every parser of foreign bytes (FUZZ_SECONDS each, default 60)

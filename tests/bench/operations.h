@@ -1,0 +1,56 @@
+// The operations that are measured, each by way of the volume and by native system calls on the same
+// directory. Must never know: how they are measured.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "tests/bench/share.h"
+
+namespace bench {
+
+struct Operation {
+    std::string name;
+    int threads = 1;
+    // Run it once, on the thread of that number. False if it did not do what it should.
+    std::function<bool(int thread)> by_volume;
+    std::function<bool(int thread)> natively;
+    const lab::CountingChannel* counting = nullptr;  // the messages of by_volume
+};
+
+inline constexpr int kMostThreads = 16;
+
+// What the operations work on. The operations must not outlive it, nor it the shares.
+class Workload {
+  public:
+    // `known`: a share with a cache, `fresh`: one without, both of `directory`.
+    static std::expected<std::unique_ptr<Workload>, std::string> make(const std::string& directory,
+                                                                      Share& known, Share& fresh);
+    ~Workload();
+    Workload(const Workload&) = delete;
+    Workload& operator=(const Workload&) = delete;
+
+    std::vector<Operation> operations();
+
+  private:
+    struct OpenEverywhere {
+        guest::File* known = nullptr;
+        guest::File* fresh = nullptr;
+        int native = -1;
+    };
+    Workload(const std::string& directory, Share& known, Share& fresh)
+        : directory_(directory), known_(known), fresh_(fresh) {}
+    std::string prepare();
+
+    const std::string directory_;
+    Share& known_;
+    Share& fresh_;
+    std::vector<OpenEverywhere> small_;  // one of each thread
+    OpenEverywhere large_;
+    guest::File* many_ = nullptr;  // the directory of many files
+    std::vector<std::byte> buffer_;
+    std::uint64_t next_megabyte_ = 0;
+};
+
+}  // namespace bench

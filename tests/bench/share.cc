@@ -1,0 +1,45 @@
+#include "tests/bench/share.h"
+
+#include <fmt/format.h>
+#include <stdlib.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+
+namespace bench {
+
+std::expected<std::unique_ptr<Share>, std::string> Share::start(const std::string& directory,
+                                                                const std::string& cache) {
+    std::unique_ptr<Share> share(new Share);
+    auto daemon = lab::Daemon::start({.directory = directory, .cache = cache, .arguments = {}});
+    if (!daemon) return std::unexpected(daemon.error());
+    share->daemon_ = std::move(*daemon);
+    auto channel = lab::VhostUserChannel::connect(share->daemon_->socket_path());
+    if (!channel) return std::unexpected(channel.error() + "\n" + share->daemon_->log());
+    share->channel_ = std::move(*channel);
+    share->counting_ = std::make_unique<lab::CountingChannel>(*share->channel_);
+    auto volume = guest::Volume::mount(*share->counting_, {.owner = {}, .log = {}});
+    if (!volume) {
+        return std::unexpected(fmt::format("cannot mount the volume on {}: status {:#x}", directory,
+                                           static_cast<std::uint32_t>(volume.error())));
+    }
+    share->volume_ = std::move(*volume);
+    return share;
+}
+
+std::expected<ScratchDirectory, std::string> ScratchDirectory::make(const std::string& parent) {
+    std::string path = parent + "/virtiofs-bench-XXXXXX";
+    if (mkdtemp(path.data()) == nullptr) {
+        return std::unexpected(
+            fmt::format("cannot make a directory below {}: {}", parent, std::strerror(errno)));
+    }
+    return ScratchDirectory(path);
+}
+
+ScratchDirectory::~ScratchDirectory() {
+    std::error_code ignored;
+    if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
+}
+
+}  // namespace bench

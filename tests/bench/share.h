@@ -1,0 +1,52 @@
+// A volume on a virtiofsd of its own, on a directory of the caller's. Must never know: what is measured.
+#pragma once
+
+#include <expected>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "guest/volume/volume.h"
+#include "lab/channel/counting_channel.h"
+#include "lab/channel/daemon.h"
+#include "lab/channel/vhost_user_channel.h"
+
+namespace bench {
+
+class Share {
+  public:
+    // `cache` as the daemon takes it: auto (names and attributes live a second) or none. The error is a
+    // sentence for the user.
+    static std::expected<std::unique_ptr<Share>, std::string> start(const std::string& directory,
+                                                                    const std::string& cache);
+
+    guest::Volume& volume() { return *volume_; }
+    const lab::CountingChannel& counting() const { return *counting_; }
+
+  private:
+    Share() = default;
+
+    // In the order of their making.
+    std::unique_ptr<lab::Daemon> daemon_;
+    std::unique_ptr<lab::VhostUserChannel> channel_;
+    std::unique_ptr<lab::CountingChannel> counting_;
+    std::unique_ptr<guest::Volume> volume_;
+};
+
+// A directory that is removed at the end.
+class ScratchDirectory {
+  public:
+    // Below `parent`.
+    static std::expected<ScratchDirectory, std::string> make(const std::string& parent);
+    ScratchDirectory(ScratchDirectory&& other) noexcept : path_(std::exchange(other.path_, {})) {}
+    ScratchDirectory& operator=(ScratchDirectory&&) = delete;
+    ~ScratchDirectory();
+
+    const std::string& path() const { return path_; }
+
+  private:
+    explicit ScratchDirectory(std::string path) : path_(std::move(path)) {}
+    std::string path_;
+};
+
+}  // namespace bench

@@ -105,11 +105,36 @@ class CheckingHost final : public Channel {
         std::vector<std::pair<std::string, InodePtr>> entries;
     };
     class Reader;
+    struct Request;
 
     void work(unsigned seed);
     std::vector<std::byte> answer(Message& message);  // with mutex_ held; empty: no reply
-    std::int32_t perform(const fuse::InHeader& header, Reader& reader, std::vector<std::byte>& body,
-                         std::size_t room);
+    // 0 or an errno; the body of the reply is appended to the request's.
+    std::int32_t perform(Request& request);
+    std::int32_t init(Request& request);
+    std::int32_t destroy(Request& request);
+    std::int32_t do_forget(Request& request);
+    std::int32_t batch_forget(Request& request);
+    std::int32_t lookup(Request& request);
+    std::int32_t get_attr(Request& request);
+    std::int32_t set_attr(Request& request);
+    std::int32_t create(Request& request);
+    std::int32_t mkdir(Request& request);
+    std::int32_t link(Request& request);
+    std::int32_t unlink(Request& request);
+    std::int32_t rename(Request& request);
+    std::int32_t do_open(Request& request);
+    std::int32_t release(Request& request);
+    std::int32_t read(Request& request);
+    std::int32_t write(Request& request);
+    std::int32_t fsync(Request& request);
+    std::int32_t syncfs(Request& request);
+    std::int32_t fallocate(Request& request);
+    std::int32_t statfs(Request& request);
+    std::int32_t read_directory(Request& request);
+    InodePtr make_child(Inode& parent, const std::string& name, const fuse::InHeader& header,
+                        std::uint32_t mode);
+    fuse::AttrOut attr_out(const Inode& inode) const;
     void complain(std::string what);
     InodePtr find(std::string_view path);
     InodePtr make(std::string_view path, std::uint32_t mode);

@@ -7,7 +7,10 @@
 #include <string>
 #include <vector>
 
-#include "lab/redirect/tests/check.h"
+#include "lab/redirect/tests/drive_files.h"
+#include "lab/redirect/tests/test_children.h"
+
+using namespace lab::redirect::test;
 
 namespace {
 
@@ -15,102 +18,6 @@ std::wstring g_directory;  // "V:\name", the case's own
 
 std::wstring in(const std::wstring& name) {
     return g_directory + L"\\" + name;
-}
-
-class File {
-  public:
-    File(const std::wstring& path, DWORD access, DWORD disposition, DWORD flags = FILE_ATTRIBUTE_NORMAL,
-         DWORD share = FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, bool inherit = false) {
-        SECURITY_ATTRIBUTES security{sizeof(security), nullptr, inherit};
-        handle_ = CreateFileW(path.c_str(), access, share, &security, disposition, flags, nullptr);
-    }
-    ~File() { close(); }
-    File(const File&) = delete;
-    File& operator=(const File&) = delete;
-    bool is_open() const { return handle_ != INVALID_HANDLE_VALUE; }
-    HANDLE get() const { return handle_; }
-    void close() {
-        if (is_open()) CloseHandle(handle_);
-        handle_ = INVALID_HANDLE_VALUE;
-    }
-    bool write(const std::string& text) const {
-        DWORD done = 0;
-        return WriteFile(handle_, text.data(), static_cast<DWORD>(text.size()), &done, nullptr) &&
-               done == text.size();
-    }
-    std::string read(DWORD bytes) const {
-        std::string text(bytes, '\0');
-        DWORD done = 0;
-        if (!ReadFile(handle_, text.data(), bytes, &done, nullptr)) return "(read failed)";
-        text.resize(done);
-        return text;
-    }
-
-  private:
-    HANDLE handle_;
-};
-
-bool put(const std::wstring& path, const std::string& text) {
-    const File file(path, GENERIC_WRITE, CREATE_ALWAYS);
-    return file.is_open() && file.write(text);
-}
-
-std::string get(const std::wstring& path) {
-    const File file(path, GENERIC_READ, OPEN_EXISTING);
-    if (!file.is_open()) return "(cannot open)";
-    LARGE_INTEGER size{};
-    GetFileSizeEx(file.get(), &size);
-    return file.read(static_cast<DWORD>(size.QuadPart));
-}
-
-bool exists(const std::wstring& path) {
-    return GetFileAttributesW(path.c_str()) != INVALID_FILE_ATTRIBUTES;
-}
-
-std::string pattern(std::size_t bytes) {
-    std::string text(bytes, '\0');
-    std::uint32_t value = 12345;
-    for (char& c : text)
-        c = static_cast<char>((value = value * 1664525 + 1013904223) >> 24);
-    return text;
-}
-
-std::vector<std::wstring> list(const std::wstring& expression) {
-    std::vector<std::wstring> names;
-    WIN32_FIND_DATAW data{};
-    HANDLE find = FindFirstFileW(expression.c_str(), &data);
-    if (find == INVALID_HANDLE_VALUE) return names;
-    do {
-        const std::wstring name = data.cFileName;
-        if (name != L"." && name != L"..") names.push_back(name);
-    } while (FindNextFileW(find, &data));
-    CHECK(GetLastError() == ERROR_NO_MORE_FILES);
-    FindClose(find);
-    return names;
-}
-
-std::wstring own_path() {
-    wchar_t path[MAX_PATH];
-    GetModuleFileNameW(nullptr, path, MAX_PATH);
-    return path;
-}
-
-// Runs this program again; the exit code.
-DWORD run(const std::wstring& program, const std::wstring& arguments, const wchar_t* directory = nullptr) {
-    std::wstring command = L"\"" + program + L"\" " + arguments;
-    STARTUPINFOW startup{};
-    startup.cb = sizeof(startup);
-    PROCESS_INFORMATION process{};
-    if (!CHECK(CreateProcessW(program.c_str(), command.data(), nullptr, nullptr, TRUE, 0, nullptr, directory,
-                              &startup, &process))) {
-        return ~0U;
-    }
-    WaitForSingleObject(process.hProcess, INFINITE);
-    DWORD code = ~0U;
-    GetExitCodeProcess(process.hProcess, &code);
-    CloseHandle(process.hThread);
-    CloseHandle(process.hProcess);
-    return code;
 }
 
 // --- Cases
@@ -473,48 +380,6 @@ void Unsupported_IsRefusedClearly() {
                 ERROR_NOT_SUPPORTED);
 }
 
-// The volume by its device's name: "\Device\Volume{...}".
-int by_device(const std::wstring& device_name, const std::wstring& drive) {
-    const std::wstring device = L"\\\\?\\GLOBALROOT" + device_name;
-    CHECK(put(drive + L"\\by device", "same"));
-    CHECK(get(device + L"\\by device") == "same");
-    CHECK(DeleteFileW((device + L"\\by device").c_str()));
-    CHECK(!exists(drive + L"\\by device"));
-    CHECK_ERROR(File(device + L"x\\y", GENERIC_READ, OPEN_EXISTING).is_open(), ERROR_PATH_NOT_FOUND);
-    return check::failures();
-}
-
-DWORD WINAPI read_for_ever(void* path) {
-    const File file(*static_cast<const std::wstring*>(path), GENERIC_READ, OPEN_EXISTING);
-    std::vector<char> buffer(100000);
-    DWORD done = 0;
-    while (CHECK(SetFilePointer(file.get(), 0, nullptr, FILE_BEGIN) == 0 &&
-                 ReadFile(file.get(), buffer.data(), 100000, &done, nullptr))) {
-    }
-    return 0;
-}
-
-// Ends while more threads than the server takes calls at once are in calls.
-int busy(const std::wstring& path) {
-    for (int i = 0; i < 100; ++i)
-        CloseHandle(CreateThread(nullptr, 0, read_for_ever, const_cast<std::wstring*>(&path), 0, nullptr));
-    Sleep(200);
-    ExitProcess(3);
-}
-
-// Waits for the file GO, then uses a drive whose server has died meanwhile.
-int outlive(const std::wstring& path, const std::wstring& ready, const std::wstring& go) {
-    const File file(path, GENERIC_READ | GENERIC_WRITE, CREATE_ALWAYS);
-    CHECK(file.write("before"));
-    CHECK(put(ready, "ready"));
-    while (!exists(go))
-        Sleep(10);
-    DWORD done = 0;
-    CHECK(!WriteFile(file.get(), "x", 1, &done, nullptr));
-    CHECK(!exists(path));
-    return check::failures();
-}
-
 struct Case {
     const char* name;
     void (*function)();
@@ -573,60 +438,12 @@ int run_cases(const std::wstring& directory) {
     return check::failures() ? 1 : 0;
 }
 
-// --- Children
-
-int expect_directory(const std::wstring& path) {
-    wchar_t now[MAX_PATH];
-    GetCurrentDirectoryW(MAX_PATH, now);
-    CHECK(now == path);
-    CHECK(exists(L"."));
-    return check::failures();
-}
-
-int expect_program(const std::wstring& path) {
-    CHECK(own_path() == path);
-    return check::failures();
-}
-
-int write_to(const std::wstring& handle) {
-    DWORD done = 0;
-    CHECK(WriteFile(reinterpret_cast<HANDLE>(std::stoull(handle)), "child ", 6, &done, nullptr));
-    return check::failures();
-}
-
-int map_and_exit(const std::wstring& path) {
-    const File file(path, GENERIC_READ | GENERIC_WRITE, OPEN_EXISTING);
-    HANDLE mapping = CreateFileMappingW(file.get(), nullptr, PAGE_READWRITE, 0, 0, nullptr);
-    auto* view = static_cast<char*>(MapViewOfFile(mapping, FILE_MAP_WRITE, 0, 0, 0));
-    if (CHECK(view != nullptr)) view[0] = 'E';
-    ExitProcess(static_cast<UINT>(check::failures()));
-}
-
-int hold(const std::wstring& path, const std::wstring& temporary, const std::wstring& ready) {
-    const File held(path, GENERIC_READ, OPEN_EXISTING, 0, 0);
-    const File deleted(temporary, GENERIC_WRITE | DELETE, CREATE_NEW, FILE_FLAG_DELETE_ON_CLOSE);
-    CHECK(held.is_open() && deleted.is_open());
-    SetEvent(reinterpret_cast<HANDLE>(std::stoull(ready)));
-    Sleep(INFINITE);
-    return 1;
-}
-
 }  // namespace
 
 int wmain(int argc, wchar_t** argv) {
     const std::vector<std::wstring> arguments(argv + 1, argv + argc);
     if (arguments.size() == 1) return run_cases(arguments[0]);
-    if (arguments.size() == 2 && arguments[0] == L"--expect-directory") return expect_directory(arguments[1]);
-    if (arguments.size() == 2 && arguments[0] == L"--expect-program") return expect_program(arguments[1]);
-    if (arguments.size() == 2 && arguments[0] == L"--write") return write_to(arguments[1]);
-    if (arguments.size() == 2 && arguments[0] == L"--map-and-exit") return map_and_exit(arguments[1]);
-    if (arguments.size() == 2 && arguments[0] == L"--busy") return busy(arguments[1]);
-    if (arguments.size() == 3 && arguments[0] == L"--by-device") return by_device(arguments[1], arguments[2]);
-    if (arguments.size() == 4 && arguments[0] == L"--hold")
-        return hold(arguments[1], arguments[2], arguments[3]);
-    if (arguments.size() == 4 && arguments[0] == L"--outlive") {
-        return outlive(arguments[1], arguments[2], arguments[3]);
-    }
+    if (const auto code = lab::redirect::test::run_child(arguments)) return *code;
     std::fprintf(stderr, "usage: redirect_test_client.exe DIRECTORY\n");
     return 2;
 }

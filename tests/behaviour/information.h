@@ -1,5 +1,5 @@
-// NT's information classes as the cases use them: numbers, layouts, and directory entries taken apart.
-// Must never know: a System. Source: [MS-FSCC] 2.4 and 2.5; numbers from wdm.h's documentation.
+// NT's information classes as the cases use them: layouts, and directory entries taken apart.
+// Must never know: a System. Source: [MS-FSCC] 2.4 and 2.5.
 #pragma once
 
 #include <cstddef>
@@ -10,43 +10,12 @@
 #include <vector>
 
 #include "nt/file.h"
+#include "nt/info_class.h"
 
 namespace behaviour {
 
-namespace file_class {
-inline constexpr std::uint32_t kDirectory = 1;
-inline constexpr std::uint32_t kFullDirectory = 2;
-inline constexpr std::uint32_t kBothDirectory = 3;
-inline constexpr std::uint32_t kBasic = 4;
-inline constexpr std::uint32_t kStandard = 5;
-inline constexpr std::uint32_t kInternal = 6;
-inline constexpr std::uint32_t kEa = 7;
-inline constexpr std::uint32_t kName = 9;
-inline constexpr std::uint32_t kRename = 10;
-inline constexpr std::uint32_t kLink = 11;
-inline constexpr std::uint32_t kNames = 12;
-inline constexpr std::uint32_t kDisposition = 13;
-inline constexpr std::uint32_t kPosition = 14;
-inline constexpr std::uint32_t kAll = 18;
-inline constexpr std::uint32_t kAllocation = 19;
-inline constexpr std::uint32_t kEndOfFile = 20;
-inline constexpr std::uint32_t kAlternateName = 21;
-inline constexpr std::uint32_t kStream = 22;
-inline constexpr std::uint32_t kNetworkOpen = 34;
-inline constexpr std::uint32_t kAttributeTag = 35;
-inline constexpr std::uint32_t kIdBothDirectory = 37;
-inline constexpr std::uint32_t kIdFullDirectory = 38;
-inline constexpr std::uint32_t kValidDataLength = 39;
-inline constexpr std::uint32_t kDispositionEx = 64;
-}  // namespace file_class
-
-namespace volume_class {
-inline constexpr std::uint32_t kVolume = 1;
-inline constexpr std::uint32_t kSize = 3;
-inline constexpr std::uint32_t kDevice = 4;
-inline constexpr std::uint32_t kAttribute = 5;
-inline constexpr std::uint32_t kFullSize = 7;
-}  // namespace volume_class
+namespace file_class = nt::file_class;
+namespace volume_class = nt::fs_class;
 
 // FILE_BASIC_INFORMATION. Times: 0 leaves, -1 leaves and stops automatic updates through this handle.
 struct BasicInformation {

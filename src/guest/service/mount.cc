@@ -9,6 +9,7 @@
 #include "guest/service/text.h"
 #include "guest/service/win32.h"
 #include "guest/volume/volume.h"
+#include "nt/status_text.h"
 #include "winfsp/winfsp.h"
 
 namespace guest::service {
@@ -19,14 +20,6 @@ namespace {
 constexpr ULONG kDispatcherThreads = 16;
 constexpr wchar_t kDiskDevice[] = L"" FSP_FSCTL_DISK_DEVICE_NAME;
 
-std::string hex(nt::Status status) {
-    constexpr char kDigits[] = "0123456789ABCDEF";
-    std::string text = "0x";
-    for (int shift = 28; shift >= 0; shift -= 4)
-        text += kDigits[static_cast<std::uint32_t>(status) >> shift & 15];
-    return text;
-}
-
 nt::Status to_status(NTSTATUS status) {
     return static_cast<nt::Status>(static_cast<std::uint32_t>(status));
 }
@@ -36,7 +29,7 @@ std::unexpected<MountError> failure(MountProblem problem, std::string what, nt::
         MountError{.problem = problem,
                    .message = std::move(what) + " (" +
                               describe_error(FspWin32FromNtStatus(static_cast<NTSTATUS>(status))) +
-                              ", NTSTATUS " + hex(status) + ")"});
+                              ", NTSTATUS " + nt::hex(status) + ")"});
 }
 
 // The same for a tag on every mount: programs remember volumes by it. FNV-1a.

@@ -3,6 +3,7 @@
 
 #include "guest/volume/names.h"
 #include "guest/volume/volume_impl.h"
+#include "nt/status_text.h"
 
 namespace guest {
 namespace {
@@ -12,15 +13,6 @@ std::string text_of(std::span<const std::string> path) {
     for (const std::string& component : path)
         text += "/" + component;
     return text.empty() ? "/" : text;
-}
-
-std::string hex(nt::Status status) {
-    constexpr std::string_view kDigits = "0123456789ABCDEF";
-    std::string text = "0x";
-    for (int shift = 28; shift >= 0; shift -= 4) {
-        text += kDigits[static_cast<std::uint32_t>(status) >> shift & 0xF];
-    }
-    return text;
 }
 
 }  // namespace
@@ -51,7 +43,8 @@ void Volume::Impl::cleanup(File& file, std::u16string_view path, const CleanupAc
     }
     const auto removed = with_second_try([&](Trust trust) { return remove_name(*components, file, trust); });
     if (removed || removed.error().is_gone()) return;
-    log("cannot delete " + text_of(*components) + " on the host: NTSTATUS " + hex(removed.error().status()));
+    log("cannot delete " + text_of(*components) + " on the host: NTSTATUS " +
+        nt::hex(removed.error().status()));
 }
 
 // Does something to a name that exists. Those hosts answer EIO both if there is no reference and if there is

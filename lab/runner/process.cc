@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
+#include <string_view>
 #include <utility>
 
 namespace lab {
@@ -22,7 +23,34 @@ int exit_code_of(int status) {
     return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
-[[noreturn]] void exec_child(const ProcessSpec& spec, int error_pipe) {
+// The argument and environment vectors of a program, made before the fork: afterwards nothing may allocate.
+class ProgramVectors {
+  public:
+    explicit ProgramVectors(const ProcessSpec& spec) {
+        for (const auto& argument : spec.arguments)
+            arguments_.push_back(const_cast<char*>(argument.c_str()));
+        arguments_.push_back(nullptr);
+        for (char** entry = environ; *entry != nullptr; ++entry) {
+            const std::string_view text(*entry);
+            if (!spec.environment.contains(std::string(text.substr(0, text.find('=')))))
+                settings_.emplace_back(text);
+        }
+        for (const auto& [name, value] : spec.environment)
+            settings_.push_back(name + "=" + value);
+        for (auto& setting : settings_)
+            environment_.push_back(setting.data());
+        environment_.push_back(nullptr);
+    }
+    char* const* arguments() const { return arguments_.data(); }
+    char* const* environment() const { return environment_.data(); }
+
+  private:
+    std::vector<char*> arguments_;
+    std::vector<std::string> settings_;
+    std::vector<char*> environment_;
+};
+
+[[noreturn]] void exec_child(const ProcessSpec& spec, const ProgramVectors& program, int error_pipe) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     const auto give_up = [&] {
         const int error = errno;
@@ -37,13 +65,7 @@ int exit_code_of(int status) {
         const int log = open(spec.log_file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
         if (log < 0 || dup2(log, STDOUT_FILENO) < 0 || dup2(log, STDERR_FILENO) < 0) give_up();
     }
-    for (const auto& [name, value] : spec.environment)
-        setenv(name.c_str(), value.c_str(), 1);
-    std::vector<char*> arguments;
-    for (const auto& argument : spec.arguments)
-        arguments.push_back(const_cast<char*>(argument.c_str()));
-    arguments.push_back(nullptr);
-    execv(arguments[0], arguments.data());
+    execve(program.arguments()[0], program.arguments(), program.environment());
     give_up();
     _exit(127);
 }
@@ -54,8 +76,9 @@ std::expected<Process, std::string> Process::start(const ProcessSpec& spec) {
     int error_pipe[2];
     if (pipe2(error_pipe, O_CLOEXEC) < 0)
         return std::unexpected(fmt::format("cannot make a pipe: {}", strerror(errno)));
+    const ProgramVectors program(spec);
     const pid_t pid = fork();
-    if (pid == 0) exec_child(spec, error_pipe[1]);
+    if (pid == 0) exec_child(spec, program, error_pipe[1]);
     const int fork_error = errno;
     close(error_pipe[1]);
     int exec_error = 0;

@@ -14,7 +14,6 @@
 #include <functional>
 #include <optional>
 #include <random>
-#include <thread>
 
 #include "lab/device_host/registry.h"
 #include "lab/runner/process.h"

@@ -36,7 +36,7 @@ lint: packages ## Check formatting and run clang-tidy
 	@scripts/lint
 
 clean: ## Remove everything that was built
-	rm -rf build
+	@rm -rf build 2>/dev/null || sudo rm -rf build
 
 help: ## This list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /  make \1\t/' | expand -t 18

@@ -4,6 +4,9 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"
 build=$root/build
 jobs=${JOBS:-$(nproc)}
+# In front of what needs root: Debian's virtiofsd, the lab's namespaces. Building does not.
+as_root=()
+[ "$(id -u)" -eq 0 ] || as_root=(sudo --preserve-env=VIRTIOFS_STRESS_SECONDS,JOBS)
 
 # build_preset PRESET [TARGET...]: configures if need be and builds; prints only what went wrong.
 build_preset() {

@@ -2,6 +2,7 @@
 #include "lab/channel/daemon.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <atomic>
 #include <cstring>
@@ -201,6 +202,20 @@ TEST_F(RealDaemon, DirectoryReads_ListWhatIsThere) {
     }
     EXPECT_LE(after, *before - 300);
     EXPECT_GT(after, 3U);
+}
+
+TEST(DaemonStart, LowSoftLimitOnFiles_IsRaisedForTheDaemon) {
+    rlimit before{};
+    ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
+    rlimit low = before;
+    low.rlim_cur = 64;
+    ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &low), 0);
+    const auto daemon = Daemon::start({.directory = "/tmp"});
+    ASSERT_TRUE(daemon) << daemon.error();
+    rlimit after{};
+    EXPECT_EQ(prlimit((*daemon)->serving_pid(), RLIMIT_NOFILE, nullptr, &after), 0);
+    EXPECT_GE(after.rlim_cur, before.rlim_max);
+    setrlimit(RLIMIT_NOFILE, &before);
 }
 
 TEST_F(RealDaemon, EightThreads_GetTheirOwnAnswers) {

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <string>
 
+#include "lab/channel/descriptor_limit.h"
 #include "lab/runner/sandbox.h"
 #include "lab/runner/session.h"
 
@@ -49,6 +50,7 @@ int main(int argc, char** argv) {
     app.add_option("program", options.program, "The Windows program and its arguments, after --")->required();
     app.positionals_at_end();
     CLI11_PARSE(app, argc, argv);
+    lab::raise_descriptor_limit();
 
     std::error_code error;
     const fs::path share = fs::canonical(options.share, error);

@@ -36,7 +36,7 @@ class ProgramVectors {
                 settings_.emplace_back(text);
         }
         for (const auto& [name, value] : spec.environment)
-            settings_.push_back(name + "=" + value);
+            settings_.emplace_back(name).append("=").append(value);
         for (auto& setting : settings_)
             environment_.push_back(setting.data());
         environment_.push_back(nullptr);

@@ -16,6 +16,8 @@
 #include <cstring>
 #include <filesystem>
 
+#include "lab/runner/standard_streams.h"
+
 namespace lab {
 
 namespace {
@@ -78,6 +80,7 @@ int reap_until_done(const SandboxMounts& mounts, const std::function<int()>& bod
         sigprocmask(SIG_SETMASK, &none, nullptr);
         std::exit(body());
     }
+    release_standard_streams();
     for (;;) {
         int status = 0;
         const pid_t ended = wait(&status);
@@ -102,6 +105,7 @@ int run_in_sandbox(const SandboxMounts& mounts, const std::function<int()>& body
     const pid_t first = fork();
     if (first < 0) return complain("cannot fork");
     if (first == 0) _exit(reap_until_done(mounts, body));
+    release_standard_streams();  // for whoever waits for the end of the output of a run that is kept
     for (;;) {
         int number = 0;
         sigwait(&signals, &number);

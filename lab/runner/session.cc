@@ -7,6 +7,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
@@ -29,6 +30,7 @@ using namespace std::chrono_literals;
 constexpr int kLabFailed = 125;
 constexpr auto kStartTimeout = 60s;  // for each part; a loaded machine starts Wine slowly
 constexpr auto kStopTimeout = 10s;
+constexpr const char* kIdFile = "session-id";  // in the scratch directory
 constexpr const char* kWine = "/usr/lib/wine/wine64";
 
 // A host path as programs under Wine spell it.
@@ -68,16 +70,49 @@ struct Part {
 
 class Session {
   public:
-    explicit Session(const SessionOptions& options) : options_(options), id_(random_id()) {}
+    Session(const SessionOptions& options, std::string id) : options_(options), id_(std::move(id)) {}
 
-    int run() {
+    int run(const std::function<void(int)>& keep, const std::function<bool()>& told_to_end) {
+        std::ofstream(scratch(kIdFile)) << id_;
         if (auto ready = start_parts(); !ready) {
             fmt::print(stderr, "lab/run: {}\n", ready.error());
             return kLabFailed;
         }
         const int code = run_program();
+        if (keep && code != kLabFailed) {
+            keep(code);
+            while (!told_to_end() && ended_part() == nullptr)
+                parts_.back().process.wait_for(200ms);
+        }
         stop_service();
         return code;
+    }
+
+    // Runs the program in this session; its parts are watched only if they are this process' own.
+    int run_program() {
+        ProcessSpec spec{.arguments = {kWine, options_.windows_binaries + "/launcher.exe"},
+                         .environment = wine_environment(),
+                         .log_file = "",
+                         .inherit_stdin = true};
+        if (options_.in_drive) {
+            spec.arguments.insert(spec.arguments.end(), {"--cd", fmt::format("{}:\\", mounted_drive())});
+        }
+        spec.arguments.push_back("--");
+        spec.arguments.insert(spec.arguments.end(), options_.program.begin(), options_.program.end());
+        auto program = Process::start(spec);
+        if (!program) {
+            fmt::print(stderr, "lab/run: {}\n", program.error());
+            return kLabFailed;
+        }
+        for (;;) {
+            if (const auto code = program->wait_for(200ms)) return *code;
+            if (Part* part = ended_part()) {
+                fmt::print(stderr, "lab/run: {} ended with exit code {} while the program ran:\n{}",
+                           part->name, *part->process.poll(), tail_of(part->log, 20));
+                program->wait_for(kStopTimeout);
+                return kLabFailed;
+            }
+        }
     }
 
   private:
@@ -187,32 +222,10 @@ class Session {
         return add_machine_keys(options_.prefix, keys);
     }
 
-    int run_program() {
-        ProcessSpec spec{.arguments = {kWine, options_.windows_binaries + "/launcher.exe"},
-                         .environment = wine_environment(),
-                         .log_file = "",
-                         .inherit_stdin = true};
-        if (options_.in_drive) {
-            spec.arguments.insert(spec.arguments.end(), {"--cd", fmt::format("{}:\\", mounted_drive())});
-        }
-        spec.arguments.push_back("--");
-        spec.arguments.insert(spec.arguments.end(), options_.program.begin(), options_.program.end());
-        auto program = Process::start(spec);
-        if (!program) {
-            fmt::print(stderr, "lab/run: {}\n", program.error());
-            return kLabFailed;
-        }
-        for (;;) {
-            if (const auto code = program->wait_for(200ms)) return *code;
-            for (Part& part : parts_) {
-                if (const auto code = part.process.poll()) {
-                    fmt::print(stderr, "lab/run: {} ended with exit code {} while the program ran:\n{}",
-                               part.name, *code, tail_of(part.log, 20));
-                    program->wait_for(kStopTimeout);
-                    return kLabFailed;
-                }
-            }
-        }
+    // A part that is not there any more, or null.
+    Part* ended_part() {
+        const auto part = std::ranges::find_if(parts_, [](Part& p) { return p.process.poll().has_value(); });
+        return part == parts_.end() ? nullptr : &*part;
     }
 
     // The letter the service chose, as the stand-in wrote it.
@@ -246,7 +259,18 @@ class Session {
 }  // namespace
 
 int run_session(const SessionOptions& options) {
-    return Session(options).run();
+    return Session(options, random_id()).run(nullptr, nullptr);
+}
+
+int run_kept_session(const SessionOptions& options, const std::function<void(int)>& keep,
+                     const std::function<bool()>& told_to_end) {
+    return Session(options, random_id()).run(keep, told_to_end);
+}
+
+int run_in_session(const SessionOptions& options) {
+    std::string id;
+    std::ifstream(options.scratch + "/" + kIdFile) >> id;
+    return Session(options, id).run_program();
 }
 
 }  // namespace lab

@@ -2,6 +2,7 @@
 // under Wine, and a Windows program that sees the share as a drive.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -28,5 +29,13 @@ struct SessionOptions {
 // Runs it and returns the program's exit code (its low 8 bits; 1 where those are 0 and the rest is not). 125
 // when the lab itself failed, after a message on stderr that says which part and shows the end of its log.
 int run_session(const SessionOptions& options);
+
+// The same, but when the program has ended the drive stays mounted until `told_to_end` says so or a part
+// ends. `keep` is called once, with the program's exit code, when only that is left to do.
+int run_kept_session(const SessionOptions& options, const std::function<void(int)>& keep,
+                     const std::function<bool()>& told_to_end);
+
+// Runs a program on the drive of the session that owns this sandbox, and returns its exit code.
+int run_in_session(const SessionOptions& options);
 
 }  // namespace lab

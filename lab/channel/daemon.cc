@@ -18,6 +18,7 @@
 #include <iterator>
 #include <sstream>
 
+#include "lab/channel/descriptor_limit.h"
 #include "vhost_user/fd.h"
 
 namespace lab {
@@ -118,6 +119,7 @@ std::expected<std::unique_ptr<Daemon>, std::string> Daemon::start(DaemonOptions 
     ::posix_spawn_file_actions_addclosefrom_np(&spawn.actions, kListenerInDaemon + 1);
     ::posix_spawnattr_setflags(&spawn.attributes, POSIX_SPAWN_SETPGROUP);
     ::posix_spawnattr_setpgroup(&spawn.attributes, 0);
+    raise_descriptor_limit();
     const int spawned = ::posix_spawn(&daemon->pid_, options.binary.c_str(), &spawn.actions,
                                       &spawn.attributes, argv.data(), environ);
     if (spawned != 0) {

@@ -1,5 +1,5 @@
 # Thin front of the CMake presets; scripts/ does the work. `make help` lists the targets.
-.PHONY: all packages native windows lab demo test bench fuzz fmt lint clean help
+.PHONY: all packages native windows lab demo test bench soak fuzz fmt lint clean help
 
 all: native windows ## Build everything: native release and Windows binaries
 
@@ -24,6 +24,9 @@ test: packages ## All tests: sanitizers, the lab, short fuzzing
 
 bench: packages ## Benchmarks: medians and ratios of one run
 	@scripts/bench
+
+soak: lab ## Endurance in the lab: a million files, ten minutes of stress (SOAK_FILES, SOAK_SECONDS)
+	@scripts/soak
 
 fuzz: packages ## Fuzz every parser of foreign bytes (FUZZ_SECONDS each, default 60)
 	@scripts/fuzz

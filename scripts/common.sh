@@ -6,7 +6,7 @@ build=$root/build
 jobs=${JOBS:-$(nproc)}
 # In front of what needs root: Debian's virtiofsd, the lab's namespaces. Building does not.
 as_root=()
-[ "$(id -u)" -eq 0 ] || as_root=(sudo --preserve-env=VIRTIOFS_STRESS_SECONDS,JOBS)
+[ "$(id -u)" -eq 0 ] || as_root=(sudo --preserve-env=VIRTIOFS_STRESS_SECONDS,SOAK_FILES,SOAK_SECONDS,JOBS)
 
 # build_preset PRESET [TARGET...]: configures if need be and builds; prints only what went wrong.
 build_preset() {

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "lab/fsd/fsd.h"
+#include "lab/fsd/shared_lock.h"
 
 namespace lab::fsd {
 
@@ -52,7 +53,7 @@ struct FileObject {
     }
 
     // Held shared by every operation, exclusively by cleanup, which so waits for them.
-    std::shared_mutex activity;
+    SharedLock activity;
     std::atomic<bool> cleaned_up = false;
 
     // NT's file object lock: the operations of a synchronous handle come one after the other.

@@ -71,7 +71,7 @@ class Fsd::Impl {
     // A file object in use: cleanup waits until it is let go, the object lives at least as long.
     struct Active {
         FileObjectRef object;
-        std::shared_lock<std::shared_mutex> activity;
+        std::shared_lock<SharedLock> activity;
         FileObject& operator*() const { return *object; }
         FileObject* operator->() const { return object.get(); }
     };

@@ -94,8 +94,7 @@ std::expected<void, std::string> KeptRuns::check(pid_t id) const {
     if (is_kept(*this, id)) return {};
     const auto lines = list();
     if (lines.empty()) return std::unexpected(fmt::format("no run {} is kept, nor any other", id));
-    return std::unexpected(
-        fmt::format("no run {} is kept; there are\n  {}", id, fmt::join(lines, "\n  ")));
+    return std::unexpected(fmt::format("no run {} is kept; there are\n  {}", id, fmt::join(lines, "\n  ")));
 }
 
 std::expected<void, std::string> KeptRuns::end(pid_t id) const {

@@ -1,5 +1,5 @@
-// Runs that outlive their program (lab/run --keep): a background process holds the sandbox until it is told to
-// end. Known by that process' id. Must never know what runs inside.
+// Runs that outlive their program (lab/run --keep): a background process holds the sandbox until it is told
+// to end. Known by that process' id. Must never know what runs inside.
 #pragma once
 
 #include <sys/types.h>
@@ -31,8 +31,8 @@ struct KeptRuns {
 };
 
 // Runs `body` in a background process and gives it a function that hands the program's exit code over: this
-// process then returns that code at once, and the background process goes on. If `body` ends without, its result
-// is returned. SIGINT, SIGTERM and SIGHUP go to the background process until the code is there.
+// process then returns that code at once, and the background process goes on. If `body` ends without, its
+// result is returned. SIGINT, SIGTERM and SIGHUP go to the background process until the code is there.
 int run_in_background(const std::function<int(const std::function<void(int)>& hand_over)>& body);
 
 // Runs `body` among the processes of a kept run's sandbox and returns its result. 125 after a message when it

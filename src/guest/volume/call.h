@@ -4,6 +4,7 @@
 
 #include <array>
 #include <condition_variable>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <span>
@@ -15,27 +16,37 @@
 
 namespace guest {
 
-// Counts down the completions of a batch. Any thread may count, one waits.
+// Counts down the completions of a batch. Any thread may count; the one that made it waits, and may destroy
+// it as soon as it has waited.
 class Countdown {
   public:
-    explicit Countdown(std::size_t count) : left_(count) {}
+    explicit Countdown(std::size_t count) : left_(count), sleep_(of_this_thread()) {}
 
     void count() noexcept {
-        // Notified with the lock held: the waiter, which owns this object, cannot leave before the lock is
-        // free.
-        const std::lock_guard lock(mutex_);
-        if (--left_ == 0) done_.notify_all();
+        // Kept here, because this object may be gone once the lock is free.
+        const std::shared_ptr<Sleep> sleep = sleep_;
+        const std::lock_guard lock(sleep->mutex);
+        if (--left_ == 0) sleep->over.notify_one();
     }
 
     void wait() {
-        std::unique_lock lock(mutex_);
-        done_.wait(lock, [this] { return left_ == 0; });
+        std::unique_lock lock(sleep_->mutex);
+        sleep_->over.wait(lock, [this] { return left_ == 0; });
     }
 
   private:
-    std::mutex mutex_;
-    std::condition_variable done_;
-    std::size_t left_;
+    // A thread's own and used again: making one costs several system calls on Windows.
+    struct Sleep {
+        std::mutex mutex;
+        std::condition_variable over;
+    };
+    static const std::shared_ptr<Sleep>& of_this_thread() {
+        thread_local const auto sleep = std::make_shared<Sleep>();
+        return sleep;
+    }
+
+    std::size_t left_;  // guarded by the sleep's mutex
+    std::shared_ptr<Sleep> sleep_;
 };
 
 // What Session::transact needs of a request of any kind. Stays in place while it is in flight.

@@ -1,10 +1,10 @@
-// A lock that many hold shared or one holds alone, for objects that come and go. A std::shared_mutex would do,
-// but libstdc++ never frees what winpthreads allocates for one.
+// A lock that many hold shared or one holds alone, for objects that come and go. A std::shared_mutex would
+// do, but libstdc++ never frees what winpthreads allocates for one.
 #pragma once
 
-#include <condition_variable>
 #include <cstddef>
-#include <mutex>
+
+#include "threads/mutex.h"
 
 namespace lab::fsd {
 
@@ -37,8 +37,8 @@ class SharedLock {
     }
 
   private:
-    std::mutex mutex_;
-    std::condition_variable changed_;
+    threads::Mutex mutex_;
+    threads::Condition changed_;
     std::size_t shared_ = 0;
     bool alone_ = false;  // held, or waited for
 };

@@ -2,10 +2,8 @@
 
 #include <algorithm>
 #include <atomic>
-#include <condition_variable>
 #include <cstring>
 #include <map>
-#include <mutex>
 #include <thread>
 #include <vector>
 
@@ -14,6 +12,7 @@
 #include "lab/redirect/open_files.h"
 #include "lab/redirect/protocol.h"
 #include "lab/transport/server.h"
+#include "threads/mutex.h"
 
 namespace lab::redirect {
 namespace {
@@ -142,7 +141,7 @@ class Server::Impl final : public transport::Handler {
         auto started = transport::Server::start({.name = channel, .slots = slots}, *this);
         if (!started) return std::unexpected(started.error());
         transport_ = std::move(*started);
-        keeper_ = std::jthread([this](std::stop_token stop) { keep(stop); });
+        keeper_ = std::thread([this] { keep(); });
         entry_.announce(options.device_name, channel);
         return options.drive_letter ? set_letter(*options.drive_letter) : std::expected<void, std::string>();
     }
@@ -151,7 +150,14 @@ class Server::Impl final : public transport::Handler {
         clear_letter();
         entry_.withdraw();
         transport_.reset();
-        keeper_ = {};
+        if (keeper_.joinable()) {
+            {
+                const std::lock_guard guard(lock_);
+                stopping_ = true;
+                wake_.notify_one();
+            }
+            keeper_.join();
+        }
         files_.close_all();
     }
 
@@ -386,13 +392,13 @@ class Server::Impl final : public transport::Handler {
     }
 
     // Notices what nobody reports: dead processes at once, handles closed unseen within a second.
-    void keep(const std::stop_token& stop) {
+    void keep() {
         constexpr auto kInterval = std::chrono::seconds(1);
         constexpr DWORD kProcessEnd =
             5000;  // ms: the connection ends a little before the process and its handles
         std::unique_lock guard(lock_);
-        while (!stop.stop_requested()) {
-            wake_.wait_for(guard, stop, kInterval, [this] { return !gone_.empty(); });
+        while (!stopping_) {
+            wake_.wait_for(guard, kInterval, [this] { return stopping_ || !gone_.empty(); });
             auto gone = std::move(gone_);
             gone_.clear();
             guard.unlock();
@@ -407,11 +413,12 @@ class Server::Impl final : public transport::Handler {
     MountEntry entry_;
     OpenFiles files_;
     std::atomic<std::uint32_t> swept_ends_{entry_.process_ends()};
-    std::mutex lock_;
-    std::condition_variable_any wake_;
+    threads::Mutex lock_;
+    threads::Condition wake_;
+    bool stopping_ = false;
     std::map<std::uint32_t, std::shared_ptr<ProcessHandle>> clients_;
     std::vector<std::shared_ptr<ProcessHandle>> gone_;
-    std::jthread keeper_;
+    std::thread keeper_;
     std::unique_ptr<transport::Server> transport_;
 };
 

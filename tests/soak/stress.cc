@@ -211,8 +211,8 @@ class Worker {
         const std::wstring path = common();
         switch (pick(4)) {
             case 0: {
-                const HANDLE made = CreateFileW(path.c_str(), GENERIC_WRITE, kShareAll, nullptr,
-                                                OPEN_ALWAYS, FILE_ATTRIBUTE_NORMAL, nullptr);
+                const HANDLE made = CreateFileW(path.c_str(), GENERIC_WRITE, kShareAll, nullptr, OPEN_ALWAYS,
+                                                FILE_ATTRIBUTE_NORMAL, nullptr);
                 allow(made != INVALID_HANDLE_VALUE, {ERROR_ACCESS_DENIED, ERROR_FILE_NOT_FOUND}, "CreateFile",
                       path);
                 if (made != INVALID_HANDLE_VALUE) CloseHandle(made);
@@ -232,10 +232,10 @@ class Worker {
             }
             default:
                 if (!DeleteFileW(path.c_str()) && GetLastError() == ERROR_ACCESS_DENIED) {
-                    allow(RemoveDirectoryW(path.c_str()),
-                          {ERROR_FILE_NOT_FOUND, ERROR_ACCESS_DENIED, ERROR_DIRECTORY,
-                           ERROR_SHARING_VIOLATION},
-                          "RemoveDirectory", path);
+                    allow(
+                        RemoveDirectoryW(path.c_str()),
+                        {ERROR_FILE_NOT_FOUND, ERROR_ACCESS_DENIED, ERROR_DIRECTORY, ERROR_SHARING_VIOLATION},
+                        "RemoveDirectory", path);
                 }
                 return;
         }

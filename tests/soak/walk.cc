@@ -31,8 +31,7 @@ std::uint64_t walk(const std::wstring& directory) {
         WIN32_FILE_ATTRIBUTE_DATA attributes;
         check(GetFileAttributesExW(path.c_str(), GetFileExInfoStandard, &attributes), "GetFileAttributesEx",
               path);
-        if (++files % kReadOneIn == 0)
-            Handle(path, GENERIC_READ, FILE_SHARE_READ, OPEN_EXISTING).read(bytes);
+        if (++files % kReadOneIn == 0) Handle(path, GENERIC_READ, FILE_SHARE_READ, OPEN_EXISTING).read(bytes);
     }
     for (const auto& name : directories)
         files += walk(directory + name + L"\\");

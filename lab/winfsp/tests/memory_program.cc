@@ -5,19 +5,18 @@
 #include <windows.h>
 
 #include <chrono>
-#include <condition_variable>
 #include <cstdio>
 #include <cstring>
 #include <deque>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "lab/fsd/memory_file_system.h"
+#include "threads/mutex.h"
 #include "winfsp/winfsp.h"
 
 namespace {
@@ -38,8 +37,20 @@ class Workers {
   public:
     explicit Workers(int count) {
         for (int i = 0; i < count; ++i)
-            threads_.emplace_back([this](const std::stop_token& stop) { serve(stop); });
+            threads_.emplace_back([this] { serve(); });
     }
+    ~Workers() {
+        {
+            const std::lock_guard lock(mutex_);
+            stopping_ = true;
+            posted_.notify_all();
+        }
+        for (std::thread& thread : threads_)
+            thread.join();
+    }
+    Workers(const Workers&) = delete;
+    Workers& operator=(const Workers&) = delete;
+
     void post(std::function<void()> work) {
         const std::lock_guard lock(mutex_);
         queue_.push_back(std::move(work));
@@ -47,9 +58,11 @@ class Workers {
     }
 
   private:
-    void serve(const std::stop_token& stop) {
+    void serve() {
         std::unique_lock lock(mutex_);
-        while (posted_.wait(lock, stop, [this] { return !queue_.empty(); })) {
+        for (;;) {
+            posted_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
+            if (queue_.empty()) return;
             const std::function<void()> work = std::move(queue_.front());
             queue_.pop_front();
             lock.unlock();
@@ -58,10 +71,11 @@ class Workers {
         }
     }
 
-    std::mutex mutex_;
-    std::condition_variable_any posted_;
+    threads::Mutex mutex_;
+    threads::Condition posted_;
+    bool stopping_ = false;
     std::deque<std::function<void()>> queue_;
-    std::vector<std::jthread> threads_;  // the last member: they end first
+    std::vector<std::thread> threads_;
 };
 
 struct Program {
@@ -69,8 +83,8 @@ struct Program {
     Workers workers{3};
     MemoryFileSystem files;
     FSP_FILE_SYSTEM* file_system = nullptr;
-    std::mutex mutex;
-    std::condition_variable closed;
+    threads::Mutex mutex;
+    threads::Condition closed;
     int opens = 0;
 };
 

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <array>
-#include <condition_variable>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -13,6 +12,7 @@
 #include "fuse/request.h"
 #include "guest/volume/channel.h"
 #include "guest/volume/status_table.h"
+#include "threads/mutex.h"
 
 namespace guest {
 
@@ -35,10 +35,10 @@ class Countdown {
     }
 
   private:
-    // A thread's own and used again: making one costs several system calls on Windows.
+    // A thread's own, and so alive while another wakes it.
     struct Sleep {
-        std::mutex mutex;
-        std::condition_variable over;
+        threads::Mutex mutex;
+        threads::Condition over;
     };
     static const std::shared_ptr<Sleep>& of_this_thread() {
         thread_local const auto sleep = std::make_shared<Sleep>();

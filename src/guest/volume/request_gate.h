@@ -3,15 +3,14 @@
 #pragma once
 
 #include <atomic>
-#include <condition_variable>
 #include <cstdint>
 #include <list>
 #include <memory>
-#include <mutex>
 #include <span>
 
 #include "guest/volume/call.h"
 #include "guest/volume/channel.h"
+#include "threads/mutex.h"
 
 namespace guest {
 
@@ -52,11 +51,11 @@ class RequestGate {
     std::atomic<std::uint64_t> next_unique_;
     std::atomic<bool> shut_ = false;
 
-    std::mutex mutex_;  // held while calls are cancelled, so that none goes away meanwhile
+    threads::Mutex mutex_;  // held while calls are cancelled, so that none goes away meanwhile
     std::list<PendingCall*> in_flight_;
 
-    std::mutex background_mutex_;
-    std::condition_variable background_done_;
+    threads::Mutex background_mutex_;
+    threads::Condition background_done_;
     std::list<std::unique_ptr<BackgroundCall>> background_;
     std::list<std::unique_ptr<BackgroundCall>> finished_;
     std::size_t unfinished_ = 0;

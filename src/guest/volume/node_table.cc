@@ -355,13 +355,19 @@ void NodeTable::touch(Name& name) {
 }
 
 void NodeTable::evict_names(Lock& lock) {
+    // Many that are past their lifetime and lead to nothing of the host's go; beyond the limit any that can.
     // A name whose node is in use or has names below it is passed over, so a tree is given up from its
     // leaves.
-    for (int attempts = 256; names_.size() > limits_.max_names && attempts > 0; --attempts) {
+    if (names_.size() <= limits_.max_expired_names) return;
+    const TimePoint now = std::chrono::steady_clock::now();
+    for (int attempts = 256; names_.size() > limits_.max_expired_names && attempts > 0; --attempts) {
         Name& name = *names_.front();
-        const bool in_use = name.changes > 0 || (name.child != nullptr &&
-                                                 (name.child->pins > 0 || !name.child->children.empty()));
-        if (in_use) {
+        const Node* child = name.child;
+        const bool too_many = names_.size() > limits_.max_names;
+        if (name.expires > now && !too_many) return;
+        const bool in_use =
+            name.changes > 0 || (child != nullptr && (child->pins > 0 || !child->children.empty()));
+        if (in_use || (child != nullptr && child->references > 0 && !too_many)) {
             touch(name);
         } else {
             erase_name(lock, name);

@@ -115,6 +115,7 @@ class NodeTable {
     struct Limits {
         std::size_t max_idle_references = 4096;
         std::size_t max_names = 65536;
+        std::size_t max_expired_names = 4096;  // kept all the same; they are quick to renew
     };
 
     NodeTable(Epoch epoch, Limits limits, ForgetSink& sink);

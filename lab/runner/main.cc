@@ -9,6 +9,7 @@
 #include <string>
 
 #include "lab/channel/descriptor_limit.h"
+#include "lab/device_host/protocol.h"
 #include "lab/runner/kept_run.h"
 #include "lab/runner/sandbox.h"
 #include "lab/runner/session.h"
@@ -22,6 +23,49 @@ int usage_error(const std::string& what) {
     return kUsageError;
 }
 
+std::string directories(const lab::SessionOptions& options) {
+    std::string text;
+    for (const auto& share : options.shares)
+        text += (text.empty() ? "" : ", ") + share.directory;
+    return text;
+}
+
+// Pairs the options that describe shares, each list in the order of the command line.
+std::expected<std::vector<lab::SharedDirectory>, std::string> pair_shares(
+    const std::vector<std::string>& directories, const std::vector<std::string>& tags,
+    const std::vector<std::string>& drives) {
+    namespace fs = std::filesystem;
+    if (tags.size() > directories.size() || drives.size() > directories.size())
+        return std::unexpected("there are more --tag or --drive than --share");
+    if (directories.size() > lab::device_host::kMaxDevices)
+        return std::unexpected(fmt::format("--share: at most {}", lab::device_host::kMaxDevices));
+    std::vector<lab::SharedDirectory> shares;
+    std::string taken;
+    for (const auto& drive : drives) {
+        if (drive.size() > 2 || drive.empty() || (drive.size() == 2 && drive[1] != ':') ||
+            !isalpha(drive[0]) || toupper(drive[0]) == 'C' || toupper(drive[0]) == 'Z') {
+            return std::unexpected("--drive " + drive + ": expected a letter from A: to Y: other than C:");
+        }
+        const char letter = static_cast<char>(toupper(drive[0]));
+        if (taken.contains(letter)) return std::unexpected("--drive " + drive + ": given twice");
+        taken += letter;
+    }
+    for (std::size_t i = 0; i < directories.size(); ++i) {
+        std::error_code error;
+        const fs::path path = fs::canonical(directories[i], error);
+        if (error || !fs::is_directory(path))
+            return std::unexpected("--share " + directories[i] + ": not a directory");
+        const std::string tag = i < tags.size() ? tags[i] : i == 0 ? "lab" : fmt::format("lab{}", i + 1);
+        if (tag.empty() || tag.size() > 36) return std::unexpected("--tag: 1 to 36 characters");
+        if (i >= taken.size()) {
+            constexpr std::string_view kLetters = "VWXYUTSRQPONMLKJIHGFED";
+            taken += kLetters[kLetters.find_first_not_of(taken)];
+        }
+        shares.push_back({.directory = path.string(), .tag = tag, .drive = taken[i]});
+    }
+    return shares;
+}
+
 int end_run(const lab::KeptRuns& kept, pid_t id) {
     if (auto ended = kept.end(id); !ended) return usage_error("--end: " + ended.error());
     return 0;
@@ -32,12 +76,13 @@ int keep_run(const lab::KeptRuns& kept, const lab::SandboxMounts& mounts,
     return lab::run_in_background([&](const auto& hand_over) {
         const pid_t id = getpid();
         const auto keep = [&](int code) {
-            kept.add(id, options.share);
+            const std::string what = directories(options);
+            kept.add(id, what);
             fmt::print(stderr,
                        "lab/run: {} stays mounted, as run {}\n"
                        "  run a program on it:  lab/run --in {} [--cd] -- PROGRAM [ARGS]\n"
                        "  end it:               lab/run --end {}\n",
-                       options.share, id, id, id);
+                       what, id, id, id);
             hand_over(code);
         };
         const int code = lab::run_in_sandbox(
@@ -52,7 +97,9 @@ int keep_run(const lab::KeptRuns& kept, const lab::SandboxMounts& mounts,
 int main(int argc, char** argv) {
     namespace fs = std::filesystem;
     lab::SessionOptions options;
-    std::string drive = "V:";
+    std::vector<std::string> share_directories;
+    std::vector<std::string> tags;
+    std::vector<std::string> drives;
     std::string virtiofs_arguments;
     std::string daemon_arguments;
     std::string build;
@@ -63,18 +110,22 @@ int main(int argc, char** argv) {
     CLI::App app(
         "Runs a Windows program under Wine with a host directory as a drive and returns its exit code.",
         "lab/run");
-    auto* share_option = app.add_option("--share", options.share, "The host directory");
-    app.add_option("--drive", drive, "Drive letter")->capture_default_str();
-    app.add_option("--tag", options.tag, "Mount tag")->capture_default_str();
+    auto* share_option = app.add_option("--share", share_directories,
+                                        "The host directory; several allowed, each a device and a drive");
+    app.add_option("--drive", drives, "Drive letter, one for each share in turn (default V:, W: and on)");
+    app.add_option("--tag", tags, "Mount tag, one for each share in turn (default lab, lab2 and on)");
     app.add_option("--daemon", options.daemon, "The virtiofsd to use")->capture_default_str();
     app.add_option("--daemon-args", daemon_arguments,
                    "Its further arguments, separated by spaces (default -o cache=auto)");
     app.add_option("--virtiofs-args", virtiofs_arguments,
                    "Further arguments of virtiofs.exe, separated by spaces");
-    app.add_option("--registry", options.registry,
-                   "Name=value under HKLM\\Software\\virtiofs, several allowed; virtiofs.exe then reads its "
-                   "configuration from there instead of -t and -m");
-    app.add_flag("--cd", options.in_drive, "Start the program with the drive as its current directory");
+    auto* registry_option = app.add_option(
+        "--registry", options.registry,
+        "Name=value under HKLM\\Software\\virtiofs, several allowed; virtiofs.exe then reads its "
+        "configuration from there instead of -t and -m");
+    app.add_option("--event-log", options.event_log, "A file for the event log entries of virtiofs.exe");
+    app.add_flag("--cd", options.in_drive,
+                 "Start the program with the (first) drive as its current directory");
     app.add_option("--build", build, "Build folder with the presets' folders in it")->group("");
     app.add_flag("--keep", keep, "Leave the drive mounted when the program has ended, for --in and --end");
     auto* in_option =
@@ -84,6 +135,9 @@ int main(int argc, char** argv) {
     end_option->excludes(share_option)->excludes(in_option);
     app.add_option("program", options.program, "The Windows program and its arguments, after --");
     app.positionals_at_end();
+    for (const char* name : {"--share", "--drive", "--tag", "--registry"})
+        app.get_option(name)->allow_extra_args(false);
+    registry_option->needs(share_option);
     CLI11_PARSE(app, argc, argv);
     if (!*share_option && !*in_option && !*end_option)
         return usage_error("one of --share, --in and --end is needed; --help tells more");
@@ -92,18 +146,11 @@ int main(int argc, char** argv) {
     lab::raise_descriptor_limit();
 
     std::error_code error;
-    if (*share_option) {
-        const fs::path share = fs::canonical(options.share, error);
-        if (error || !fs::is_directory(share))
-            return usage_error("--share " + options.share + ": not a directory");
-        options.share = share.string();
-    }
-    if (drive.size() > 2 || drive.empty() || (drive.size() == 2 && drive[1] != ':') || !isalpha(drive[0]) ||
-        toupper(drive[0]) == 'C' || toupper(drive[0]) == 'Z') {
-        return usage_error("--drive " + drive + ": expected a letter from A: to Y: other than C:");
-    }
-    options.drive = static_cast<char>(toupper(drive[0]));
-    if (options.tag.empty() || options.tag.size() > 36) return usage_error("--tag: 1 to 36 characters");
+    auto shares = pair_shares(share_directories, tags, drives);
+    if (!shares) return usage_error(shares.error());
+    options.shares = *std::move(shares);
+    if (*registry_option && options.shares.size() > 1)
+        return usage_error("--registry configures one virtiofs.exe, and so goes with one --share only");
     options.virtiofs_arguments = CLI::detail::split_up(virtiofs_arguments);
     options.daemon_arguments =
         CLI::detail::split_up(daemon_arguments.empty() ? "-o cache=auto" : daemon_arguments);

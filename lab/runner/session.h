@@ -1,5 +1,5 @@
-// One lab run, inside its sandbox: a daemon on the shared directory, the device host, the real virtiofs.exe
-// under Wine, and a Windows program that sees the share as a drive.
+// One lab run, inside its sandbox: for each shared directory a daemon, a device host and the real
+// virtiofs.exe under Wine, and a Windows program that sees the shares as drives.
 #pragma once
 
 #include <functional>
@@ -8,15 +8,19 @@
 
 namespace lab {
 
-struct SessionOptions {
-    std::string share;  // the host directory, absolute
+struct SharedDirectory {
+    std::string directory;  // on the host, absolute
+    std::string tag;
     char drive = 'V';
-    std::string tag = "lab";
+};
+
+struct SessionOptions {
+    std::vector<SharedDirectory> shares;  // none: of a session that is there already
     std::string daemon = "/usr/lib/qemu/virtiofsd";
     std::vector<std::string> daemon_arguments;    // after the socket and the source
     std::vector<std::string> virtiofs_arguments;  // after -t and -m
     std::vector<std::string> registry;  // "Name=value" under HKLM\Software\virtiofs; numbers become DWORDs
-    bool in_drive = false;              // the program starts with the drive as its current directory
+    bool in_drive = false;              // the program starts with the first drive as its current directory
     std::vector<std::string> program;   // a Windows program and its arguments
 
     std::string
@@ -24,6 +28,7 @@ struct SessionOptions {
     std::string native_binaries;  // where device-host is
     std::string scratch;          // private, empty, gone afterwards
     std::string prefix;           // private Wine prefix
+    std::string event_log;  // a file for the service's event log entries; empty: in the scratch directory
 };
 
 // Runs it and returns the program's exit code (its low 8 bits; 1 where those are 0 and the rest is not). 125

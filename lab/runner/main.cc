@@ -103,6 +103,8 @@ int main(int argc, char** argv) {
     std::string virtiofs_arguments;
     std::string daemon_arguments;
     std::string build;
+    bool as_service = false;
+    bool unmounted = false;
     bool keep = false;
     pid_t in_kept = 0;
     pid_t end_kept = 0;
@@ -123,6 +125,11 @@ int main(int argc, char** argv) {
         "--registry", options.registry,
         "Name=value under HKLM\\Software\\virtiofs, several allowed; virtiofs.exe then reads its "
         "configuration from there instead of -t and -m");
+    app.add_flag("--service", as_service,
+                 "Make virtiofs.exe a service through sc and start it, instead of running it in a console");
+    app.add_flag("--unmounted", unmounted,
+                 "Start no virtiofs.exe: the devices are there, and mounting is the program's business")
+        ->excludes("--service");
     app.add_option("--event-log", options.event_log, "A file for the event log entries of virtiofs.exe");
     app.add_flag("--cd", options.in_drive,
                  "Start the program with the (first) drive as its current directory");
@@ -151,6 +158,10 @@ int main(int argc, char** argv) {
     options.shares = *std::move(shares);
     if (*registry_option && options.shares.size() > 1)
         return usage_error("--registry configures one virtiofs.exe, and so goes with one --share only");
+    if (unmounted && options.in_drive) return usage_error("--cd needs a drive, and --unmounted makes none");
+    if (as_service) options.mounting = lab::Mounting::kService;
+    if (unmounted) options.mounting = lab::Mounting::kNone;
+    if (!options.event_log.empty()) options.event_log = fs::absolute(options.event_log).string();
     options.virtiofs_arguments = CLI::detail::split_up(virtiofs_arguments);
     options.daemon_arguments =
         CLI::detail::split_up(daemon_arguments.empty() ? "-o cache=auto" : daemon_arguments);

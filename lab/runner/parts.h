@@ -28,8 +28,8 @@ class Parts {
                                             const std::function<bool()>& ready);
     // Waits for what parts that run already, or programs that came and went, bring about. The error is
     // `missing` with the end of that log, or tells of a part that ended.
-    std::expected<void, std::string> wait_until(const std::function<bool()>& done,
-                                                const std::string& missing, const std::string& log);
+    std::expected<void, std::string> wait_until(const std::function<bool()>& done, const std::string& missing,
+                                                const std::string& log);
     // A part that is not there any more, or null.
     Part* ended();
     // On stderr, the end of each log.

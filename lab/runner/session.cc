@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <fstream>
 #include <random>
+#include <thread>
 
 #include "lab/runner/machine.h"
 #include "lab/runner/parts.h"
@@ -22,6 +23,7 @@ using namespace std::chrono_literals;
 
 constexpr int kLabFailed = 125;
 constexpr auto kStopTimeout = 10s;
+constexpr std::size_t kLinesTold = 20;         // of a log
 constexpr const char* kIdFile = "session-id";  // in the scratch directory
 
 std::string random_id() {
@@ -61,12 +63,14 @@ class Session {
     Session(const SessionOptions& options, const std::string& id)
         : options_(options),
           id_(id),
+          event_log_(options.event_log.empty() ? scratch("event.log") : options.event_log),
           machine_({.session = id,
                     .prefix = options.prefix,
                     .scratch = options.scratch,
                     .windows_binaries = options.windows_binaries,
-                    .event_log = options.event_log.empty() ? scratch("event.log") : options.event_log,
+                    .event_log = event_log_,
                     .devices = static_cast<unsigned>(options.shares.size()),
+                    .starts_launcher = options.mounting == Mounting::kNone,
                     .settings = settings(options)}),
           parts_(options.scratch) {}
 
@@ -74,15 +78,17 @@ class Session {
         std::ofstream(scratch(kIdFile)) << id_;
         if (auto ready = start_parts(); !ready) {
             fmt::print(stderr, "lab/run: {}\n", ready.error());
+            if (getenv("LAB_VERBOSE")) parts_.show_logs();
             return kLabFailed;
         }
         const int code = run_program();
         if (keep && code != kLabFailed) {
             keep(code);
             while (!told_to_end() && parts_.ended() == nullptr)
-                services_.back()->process.wait_for(200ms);
+                std::this_thread::sleep_for(200ms);
         }
-        stop_services();
+        if (options_.mounting == Mounting::kConsole) stop_console_programs();
+        if (options_.mounting == Mounting::kService) stop_services();
         if (getenv("LAB_VERBOSE")) parts_.show_logs();
         return code;
     }
@@ -101,7 +107,7 @@ class Session {
             if (const auto code = program->wait_for(200ms)) return *code;
             if (Part* part = parts_.ended()) {
                 fmt::print(stderr, "lab/run: {} ended with exit code {} while the program ran:\n{}",
-                           part->name, *part->process.poll(), tail_of(part->log, 20));
+                           part->name, *part->process.poll(), tail_of(part->log, kLinesTold));
                 program->wait_for(kStopTimeout);
                 return kLabFailed;
             }
@@ -125,8 +131,25 @@ class Session {
         for (std::size_t i = 0; i < options_.shares.size(); ++i) {
             if (auto done = start_device(i); !done) return done;
         }
+        if (options_.mounting != Mounting::kConsole) {
+            const std::string up = scratch("up");
+            const auto booted = parts_.start("windows", machine_.boot(up), [&] { return fs::exists(up); });
+            if (!booted) return std::unexpected(booted.error());
+        }
         for (std::size_t i = 0; i < options_.shares.size(); ++i) {
-            if (auto done = start_in_console(i); !done) return done;
+            if (auto done = mount(i); !done) return done;
+        }
+        return {};
+    }
+
+    std::expected<void, std::string> mount(std::size_t index) {
+        switch (options_.mounting) {
+            case Mounting::kConsole:
+                return start_in_console(index);
+            case Mounting::kService:
+                return start_service(index);
+            case Mounting::kNone:
+                return {};
         }
         return {};
     }
@@ -178,7 +201,47 @@ class Session {
                                           machine_.program(service_command(options_.shares[index])),
                                           [&] { return take_mount_note(index); });
         if (!service) return std::unexpected(service.error());
-        services_.push_back(*service);
+        console_programs_.push_back(*service);
+        return {};
+    }
+
+    // Runs sc.exe to its end.
+    std::expected<void, std::string> control_services(std::vector<std::string> arguments) const {
+        const std::string what = fmt::format("sc {} {}", arguments[0], arguments[1]);
+        arguments.insert(arguments.begin(), "sc");
+        ProcessSpec spec = machine_.program(arguments);
+        spec.log_file = scratch("sc.log");
+        auto program = Process::start(spec);
+        if (!program) return std::unexpected(program.error());
+        if (const int code = program->wait(); code != 0) {
+            return std::unexpected(fmt::format("{} ended with exit code {}:\n{}", what, code,
+                                               tail_of(spec.log_file, kLinesTold)));
+        }
+        return {};
+    }
+
+    std::expected<void, std::string> start_service(std::size_t index) {
+        const std::string name = numbered("VirtioFsSvc", index);
+        std::string command;
+        for (const auto& argument : service_command(options_.shares[index])) {
+            const bool plain = argument.find_first_of(" \t") == std::string::npos;
+            command += (command.empty() ? "" : " ") + (plain ? argument : '"' + argument + '"');
+        }
+        if (auto done =
+                control_services({"create", name, "binPath=" + command, "start=auto", "depend=VirtioFsDrv"});
+            !done) {
+            return done;
+        }
+        if (auto done = control_services({"start", name}); !done) return done;
+        bool mounted = false;
+        const auto settled = [&] {
+            const bool running = wine_processes("virtiofs.exe").size() > index;
+            mounted = mounted || take_mount_note(index);
+            return mounted || !running;
+        };
+        if (auto done = parts_.wait_until(settled, name + " did not mount in time", event_log_); !done)
+            return done;
+        if (!mounted) return std::unexpected(name + " stopped:\n" + tail_of(event_log_, kLinesTold));
         return {};
     }
 
@@ -197,23 +260,39 @@ class Session {
         return letter;
     }
 
-    // Ends the services as Ctrl-C would, so that they close their files in order; the sandbox ends whatever
+    // Ends virtiofs.exe as Ctrl-C would, so that it closes its files in order; the sandbox ends whatever
     // remains.
-    void stop_services() {
+    void stop_console_programs() {
         for (const pid_t pid : wine_processes("virtiofs.exe"))
             kill(pid, SIGINT);
-        for (Part* service : services_) {
-            if (service->process.wait_for(kStopTimeout)) continue;
-            fmt::print(stderr, "lab/run: {} did not stop in time:\n{}", service->name,
-                       tail_of(service->log, 20));
+        for (Part* program : console_programs_) {
+            if (program->process.wait_for(kStopTimeout)) continue;
+            fmt::print(stderr, "lab/run: {} did not stop in time:\n{}", program->name,
+                       tail_of(program->log, kLinesTold));
+        }
+    }
+
+    // The program may have stopped or deleted some already.
+    void stop_services() {
+        for (std::size_t i = 0; i < options_.shares.size(); ++i)
+            (void)control_services({"stop", numbered("VirtioFsSvc", i)});
+        const auto deadline = std::chrono::steady_clock::now() + kStopTimeout;
+        while (!wine_processes("virtiofs.exe").empty()) {
+            if (std::chrono::steady_clock::now() > deadline) {
+                fmt::print(stderr, "lab/run: virtiofs.exe did not stop in time:\n{}",
+                           tail_of(event_log_, kLinesTold));
+                return;
+            }
+            std::this_thread::sleep_for(5ms);
         }
     }
 
     SessionOptions options_;
     std::string id_;
+    std::string event_log_;
     Machine machine_;
     Parts parts_;
-    std::vector<Part*> services_;  // those of the parts that are virtiofs.exe
+    std::vector<Part*> console_programs_;  // those of the parts that are virtiofs.exe
 };
 
 }  // namespace

@@ -14,14 +14,22 @@ struct SharedDirectory {
     char drive = 'V';
 };
 
+// What runs virtiofs.exe.
+enum class Mounting {
+    kConsole,  // the lab, as a console program for each share
+    kService,  // Windows' service control manager: a service for each share, made and started through sc
+    kNone,     // nothing but the program itself
+};
+
 struct SessionOptions {
     std::vector<SharedDirectory> shares;  // none: of a session that is there already
     std::string daemon = "/usr/lib/qemu/virtiofsd";
     std::vector<std::string> daemon_arguments;    // after the socket and the source
     std::vector<std::string> virtiofs_arguments;  // after -t and -m
     std::vector<std::string> registry;  // "Name=value" under HKLM\Software\virtiofs; numbers become DWORDs
-    bool in_drive = false;              // the program starts with the first drive as its current directory
-    std::vector<std::string> program;   // a Windows program and its arguments
+    Mounting mounting = Mounting::kConsole;
+    bool in_drive = false;             // the program starts with the first drive as its current directory
+    std::vector<std::string> program;  // a Windows program and its arguments
 
     std::string
         windows_binaries;         // where virtiofs.exe, winfsp-x64.dll, launcher.exe and the redirect DLL are

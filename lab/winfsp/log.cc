@@ -28,7 +28,24 @@ void write_debug(std::string text) {
     WriteFile(handle, text.data(), static_cast<DWORD>(text.size()), &written, nullptr);
 }
 
-// To the event log, too, where nobody sits before a screen; Wine keeps no such log, so stderr gets it always.
+// Wine keeps no event log: entries go, a line each, to the file that VFSLAB_EVENT_LOG names.
+void keep_event(ULONG type, const wchar_t* text) {
+    wchar_t path[MAX_PATH];
+    const DWORD length = GetEnvironmentVariableW(L"VFSLAB_EVENT_LOG", path, MAX_PATH);
+    if (length == 0 || length >= MAX_PATH) return;
+    const HANDLE file = CreateFileW(path, FILE_APPEND_DATA, FILE_SHARE_READ | FILE_SHARE_WRITE, nullptr,
+                                    OPEN_ALWAYS, FILE_ATTRIBUTE_NORMAL, nullptr);
+    if (file == INVALID_HANDLE_VALUE) return complain("winfsp-x64.dll (lab): cannot write VFSLAB_EVENT_LOG");
+    const char* level = type == EVENTLOG_ERROR_TYPE     ? "Error: "
+                        : type == EVENTLOG_WARNING_TYPE ? "Warning: "
+                                                        : "Information: ";
+    const std::string line = level + to_utf8(text) + "\n";
+    DWORD written = 0;
+    WriteFile(file, line.data(), static_cast<DWORD>(line.size()), &written, nullptr);
+    CloseHandle(file);
+}
+
+// To the event log, too, where nobody sits before a screen.
 void log_event(ULONG type, PWSTR format, va_list arguments) {
     wchar_t text[kLongestLine + 1];
     wvsprintfW(text, format, arguments);
@@ -39,6 +56,7 @@ void log_event(ULONG type, PWSTR format, va_list arguments) {
         ReportEventW(source, static_cast<WORD>(type), 0, 0, nullptr, 2, 0, strings, nullptr);
         DeregisterEventSource(source);
     }
+    keep_event(type, text);
 }
 
 }  // namespace

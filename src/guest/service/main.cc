@@ -8,6 +8,7 @@
 #include "guest/service/console.h"
 #include "guest/service/options.h"
 #include "guest/service/program.h"
+#include "guest/service/refusal.h"
 #include "guest/service/registry.h"
 #include "guest/service/registry_key.h"
 #include "guest/service/win32.h"
@@ -34,20 +35,16 @@ std::expected<CommandLine, SettingsError> read_settings(int argc, wchar_t** argv
     return line;
 }
 
-int exit_with(ExitCode code, const std::string& message) {
-    print(Stream::kError, "virtiofs: " + message + "\n");
-    return static_cast<int>(code);
-}
-
 }  // namespace
 
 int wmain(int argc, wchar_t** argv) {
     auto line = read_settings(argc, argv);
     if (!line) {
         if (line.error().problem == Problem::kNotSupported) {
-            return exit_with(ExitCode::kNotSupported, line.error().message);
+            return refuse_to_start(ExitCode::kNotSupported, line.error().message);
         }
-        return exit_with(ExitCode::kUsage, line.error().message + "; virtiofs --help lists the options");
+        return refuse_to_start(ExitCode::kUsage,
+                               line.error().message + "; virtiofs --help lists the options");
     }
     switch (line->command) {
         case Command::kShowHelp:
@@ -60,7 +57,7 @@ int wmain(int argc, wchar_t** argv) {
             break;
     }
     if (FspLoad(nullptr) < 0) {
-        return exit_with(
+        return refuse_to_start(
             ExitCode::kNoWinFsp,
             "WinFsp is missing (its winfsp-x64.dll cannot be loaded); install WinFsp 2.0 or later from "
             "https://winfsp.dev/rel/ and start virtiofs again");

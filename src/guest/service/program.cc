@@ -6,8 +6,6 @@
 namespace guest::service {
 namespace {
 
-constexpr wchar_t kServiceName[] = L"VirtioFsSvc";
-
 ExitCode exit_code_of(MountProblem problem) {
     switch (problem) {
         case MountProblem::kHost:
@@ -46,10 +44,12 @@ NTSTATUS Program::on_stop(FSP_SERVICE* service) {
         share->request_stop();
         share->wait();
     }
+    log(EVENTLOG_INFORMATION_TYPE, "stopped; nothing is mounted any more");
     return 0;
 }
 
 void Program::start(FSP_SERVICE* service) {
+    log(EVENTLOG_INFORMATION_TYPE, "version " VIRTIOFS_VERSION " started");
     const std::u16string& file = settings_.debug_log_file;
     if (file == u"-") {
         FspDebugLogSetHandle(GetStdHandle(STD_ERROR_HANDLE));

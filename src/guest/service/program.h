@@ -13,6 +13,9 @@
 
 namespace guest::service {
 
+// The service's documented name.
+inline constexpr wchar_t kServiceName[] = L"VirtioFsSvc";
+
 // Win32 codes, so that the service control manager's users read sense in them; all below 256.
 enum class ExitCode : DWORD {
     kSuccess = ERROR_SUCCESS,

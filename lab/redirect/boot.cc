@@ -1,6 +1,6 @@
-// boot.exe FILE: waits until the services that start with the machine have been started, creates the file, and stays
-// until it is killed: with its last program a machine under Wine goes down. Must never know: which services there
-// are.
+// boot.exe FILE: waits until the services that start with the machine have been started, creates the file,
+// and stays until it is killed: with its last program a machine under Wine goes down. Must never know: which
+// services there are.
 #include <windows.h>
 #include <winsvc.h>
 
@@ -11,8 +11,9 @@
 
 namespace {
 
-constexpr ULONGLONG kLongestBoot = 30'000;  // ms; a service that cannot be started may look as if nobody tried
-constexpr DWORD kPause = 10;                // ms
+constexpr ULONGLONG kLongestBoot =
+    30'000;                   // ms; a service that cannot be started may look as if nobody tried
+constexpr DWORD kPause = 10;  // ms
 
 int fail(const std::wstring& what) {
     std::fwprintf(stderr, L"boot: %ls: error %lu\n", what.c_str(), GetLastError());
@@ -25,9 +26,8 @@ bool starts_with_the_machine(SC_HANDLE manager, const wchar_t* name) {
     std::vector<BYTE> buffer(8192);  // the most it can be
     auto* config = reinterpret_cast<QUERY_SERVICE_CONFIGW*>(buffer.data());
     DWORD bytes = 0;
-    const bool automatic =
-        QueryServiceConfigW(service, config, static_cast<DWORD>(buffer.size()), &bytes) &&
-        config->dwStartType == SERVICE_AUTO_START;
+    const bool automatic = QueryServiceConfigW(service, config, static_cast<DWORD>(buffer.size()), &bytes) &&
+                           config->dwStartType == SERVICE_AUTO_START;
     CloseServiceHandle(service);
     return automatic;
 }

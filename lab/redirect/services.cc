@@ -1,6 +1,6 @@
-// Stands in for Wine's services.exe in a lab run: starts the real one under the redirection, so that every service
-// sees the emulated drives and the virtio-fs devices. Ends when that one is ready, as wineboot waits for either.
-// Must never know: what the redirection does, which services there are.
+// Stands in for Wine's services.exe in a lab run: starts the real one under the redirection, so that every
+// service sees the emulated drives and the virtio-fs devices. Ends when that one is ready, as wineboot waits
+// for either. Must never know: what the redirection does, which services there are.
 #include <windows.h>
 
 #include <cstdio>

@@ -15,7 +15,8 @@ namespace {
 // The system's callbacks carry no context.
 std::atomic<DWORD> refused_with{ERROR_GEN_FAILURE};
 
-// Services have a window station of their own, which nobody sees; WinFsp decides by the same where messages go.
+// Services have a window station of their own, which nobody sees; WinFsp decides by the same where messages
+// go.
 bool has_user() {
     USEROBJECTFLAGS flags{};
     DWORD bytes = 0;

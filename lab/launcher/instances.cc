@@ -17,8 +17,8 @@ std::wstring as_wide(const std::u16string& text) {
     return {reinterpret_cast<const wchar_t*>(text.data()), text.size()};
 }
 
-// As Windows' console host does it: a new thread in the process enters the routine that calls the handlers. Wine knows
-// no CTRL-BREAK. System DLLs have the same address in every process.
+// As Windows' console host does it: a new thread in the process enters the routine that calls the handlers.
+// Wine knows no CTRL-BREAK. System DLLs have the same address in every process.
 bool send_ctrl_break(HANDLE process) {
     const auto routine = reinterpret_cast<LPTHREAD_START_ROUTINE>(
         reinterpret_cast<void*>(GetProcAddress(GetModuleHandleW(L"kernel32.dll"), "CtrlRoutine")));

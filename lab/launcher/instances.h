@@ -1,5 +1,5 @@
-// The processes that the launcher has started, by class and instance name. Must never know: the pipe, the registry. Not
-// thread-safe.
+// The processes that the launcher has started, by class and instance name. Must never know: the pipe, the
+// registry. Not thread-safe.
 #pragma once
 
 #include <windows.h>

@@ -1,5 +1,5 @@
-// launchctl-x64.exe: the command line to the launcher. Prints OK and what was asked for, or KO and a Win32 error, which
-// is the exit code, too. Must never know: what the launcher does.
+// launchctl-x64.exe: the command line to the launcher. Prints OK and what was asked for, or KO and a Win32
+// error, which is the exit code, too. Must never know: what the launcher does.
 #include <windows.h>
 
 #include <cstdio>

@@ -11,7 +11,8 @@ namespace {
 using namespace std::string_view_literals;
 
 TEST(LauncherMessages, Request_GoesThereAndComesBack) {
-    const Request request{.command = Command::kStart, .arguments = {u"virtiofs", u"viofsY", u"tag 0", u"", u"Y:"}};
+    const Request request{.command = Command::kStart,
+                          .arguments = {u"virtiofs", u"viofsY", u"tag 0", u"", u"Y:"}};
     const std::u16string message = request_message(request);
     EXPECT_EQ(message, u"Svirtiofs\0viofsY\0tag 0\0\0Y:\0"sv);
     const auto parsed = parse_request(message);
@@ -45,7 +46,8 @@ TEST(LauncherMessages, Reply_GoesThereAndComesBack) {
 }
 
 TEST(LauncherMessages, WhatIsNoReply_IsRefused) {
-    for (const auto message : {u""sv, u"x"sv, u"!"sv, u"!0"sv, u"!-1"sv, u"!12x"sv, u"!4294967296"sv, u"!11111111111"sv})
+    for (const auto message :
+         {u""sv, u"x"sv, u"!"sv, u"!0"sv, u"!-1"sv, u"!12x"sv, u"!4294967296"sv, u"!11111111111"sv})
         EXPECT_FALSE(parse_reply(message));
 }
 

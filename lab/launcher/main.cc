@@ -1,5 +1,5 @@
-// launcher-x64.exe: plays the service WinFsp.Launcher. Answers requests on its pipe, one after the other, until the
-// service control manager stops it.
+// launcher-x64.exe: plays the service WinFsp.Launcher. Answers requests on its pipe, one after the other,
+// until the service control manager stops it.
 #include <windows.h>
 #include <winsvc.h>
 
@@ -194,7 +194,7 @@ int wmain() {
     const SERVICE_TABLE_ENTRYW table[] = {{name.data(), service_main}, {nullptr, nullptr}};
     if (StartServiceCtrlDispatcherW(table)) return 0;
     const DWORD error = GetLastError();
-    std::fwprintf(stderr, L"launcher-x64 (lab): the service control manager starts this program (error %lu)\n",
-                  error);
+    std::fwprintf(
+        stderr, L"launcher-x64 (lab): the service control manager starts this program (error %lu)\n", error);
     return static_cast<int>(error);
 }

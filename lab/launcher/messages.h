@@ -1,5 +1,6 @@
-// What goes over the launcher's pipe, in UTF-16 units: a request is a command's letter and its arguments, each ended by
-// a zero; a reply is '$' and data, or '!' and a Win32 error number. Must never know: windows.h, what commands do.
+// What goes over the launcher's pipe, in UTF-16 units: a request is a command's letter and its arguments,
+// each ended by a zero; a reply is '$' and data, or '!' and a Win32 error number. Must never know: windows.h,
+// what commands do.
 #pragma once
 
 #include <cstdint>

@@ -15,10 +15,9 @@ namespace fs = std::filesystem;
 
 constexpr const char* kWine = "/usr/lib/wine/wine64";
 
-// winsvc.h's service type, start types and error control.
+// winsvc.h's service type, start type and error control.
 constexpr unsigned kOwnProcess = 0x10;
 constexpr unsigned kStartAutomatically = 2;
-constexpr unsigned kStartOnDemand = 3;
 constexpr unsigned kErrorIsLogged = 1;
 
 }  // namespace
@@ -50,7 +49,8 @@ ProcessSpec Machine::wine(const std::string& program) const {
     spec.environment.insert({{"WINEPREFIX", options_.prefix},
                              {"WINEDEBUG", getenv("LAB_WINEDEBUG") ? getenv("LAB_WINEDEBUG") : "-all"},
                              {"WINEARCH", "win64"},
-                             {"WINEDLLOVERRIDES", "mscoree,mshtml,winemenubuilder.exe=;services.exe=n,b"},
+                             {"WINEDLLOVERRIDES", std::string("mscoree,mshtml,winemenubuilder.exe=") +
+                                                      (options_.has_services ? ";services.exe=n,b" : "")},
                              {"LC_ALL", "C.UTF-8"}});
     return spec;
 }
@@ -98,22 +98,24 @@ std::expected<void, std::string> Machine::redirect_services() const {
 
 std::expected<void, std::string> Machine::install() const {
     if (auto done = install_winfsp(); !done) return done;
-    if (auto done = redirect_services(); !done) return done;
     std::vector<RegistryKey> keys;
     const std::string winfsp = "C:\\Program Files (x86)\\WinFsp\\";
     keys.push_back({"Software\\Wow6432Node\\WinFsp", {{"InstallDir", string_value(winfsp)}}});
-    keys.push_back({"System\\CurrentControlSet\\Services\\WinFsp.Launcher",
-                    {{"ImagePath", string_value("\"" + winfsp + "bin\\launcher-x64.exe\"")},
-                     {"DisplayName", string_value("WinFsp.Launcher")},
-                     {"ObjectName", string_value("LocalSystem")},
-                     {"Type", dword_value(kOwnProcess)},
-                     {"Start", dword_value(options_.starts_launcher ? kStartAutomatically : kStartOnDemand)},
-                     {"ErrorControl", dword_value(kErrorIsLogged)}}});
-    // Services get the machine's environment, not their starter's.
-    RegistryKey environment{"System\\CurrentControlSet\\Control\\Session Manager\\Environment", {}};
-    for (const auto& [name, value] : lab_variables())
-        environment.values.emplace_back(name, string_value(value));
-    keys.push_back(environment);
+    if (options_.has_services) {
+        if (auto done = redirect_services(); !done) return done;
+        keys.push_back({"System\\CurrentControlSet\\Services\\WinFsp.Launcher",
+                        {{"ImagePath", string_value("\"" + winfsp + "bin\\launcher-x64.exe\"")},
+                         {"DisplayName", string_value("WinFsp.Launcher")},
+                         {"ObjectName", string_value("LocalSystem")},
+                         {"Type", dword_value(kOwnProcess)},
+                         {"Start", dword_value(kStartAutomatically)},
+                         {"ErrorControl", dword_value(kErrorIsLogged)}}});
+        // Services get the machine's environment, not their starter's.
+        RegistryKey environment{"System\\CurrentControlSet\\Control\\Session Manager\\Environment", {}};
+        for (const auto& [name, value] : lab_variables())
+            environment.values.emplace_back(name, string_value(value));
+        keys.push_back(environment);
+    }
     if (!options_.settings.empty()) {
         RegistryKey settings{"Software\\virtiofs", {}};
         for (const auto& text : options_.settings) {

@@ -21,7 +21,7 @@ struct MachineOptions {
     std::string windows_binaries;       // where virtiofs.exe, winfsp-x64.dll, launcher.exe are
     std::string event_log;              // a host file that the service's event log entries go to
     unsigned devices = 0;               // virtio-fs devices
-    bool starts_launcher = false;       // WinFsp.Launcher starts with the machine
+    bool has_services = false;          // services see the drives and devices; WinFsp.Launcher is one
     std::vector<std::string> settings;  // "Name=value" under HKLM\Software\virtiofs; numbers become DWORDs
 };
 

@@ -77,12 +77,13 @@ int keep_run(const lab::KeptRuns& kept, const lab::SandboxMounts& mounts,
         const pid_t id = getpid();
         const auto keep = [&](int code) {
             const std::string what = directories(options);
+            const bool unmounted = options.mounting == lab::Mounting::kNone;
             kept.add(id, what);
             fmt::print(stderr,
-                       "lab/run: {} stays mounted, as run {}\n"
+                       "lab/run: {} stays {}, as run {}\n"
                        "  run a program on it:  lab/run --in {} [--cd] -- PROGRAM [ARGS]\n"
                        "  end it:               lab/run --end {}\n",
-                       what, id, id, id);
+                       what, unmounted ? "shared" : "mounted", id, id, id);
             hand_over(code);
         };
         const int code = lab::run_in_sandbox(

@@ -70,7 +70,7 @@ class Session {
                     .windows_binaries = options.windows_binaries,
                     .event_log = event_log_,
                     .devices = static_cast<unsigned>(options.shares.size()),
-                    .starts_launcher = options.mounting == Mounting::kNone,
+                    .has_services = options.mounting != Mounting::kConsole,
                     .settings = settings(options)}),
           parts_(options.scratch) {}
 

@@ -44,7 +44,7 @@ expect "a run that was ended cannot be used" "$status" 2
 
 mapfile -t family < <(descendants "$id")
 for pid in "${family[@]}"; do
-    if tr '\0' ' ' 2>/dev/null <"/proc/$pid/cmdline" | grep -qE '/virtiofsd '; then kill -KILL "$pid"; fi
+    if tr '\0' ' ' 2>/dev/null <"/proc/$pid/cmdline" | grep -qE '/virtiofsd '; then kill -KILL "$pid" 2>"$work/err" || true; fi
 done
 eventually "a run whose daemon is gone ends by itself" all_gone "$id" "${family[@]}"
 

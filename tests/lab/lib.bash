@@ -43,6 +43,14 @@ descendants() {
     done
 }
 
+# The virtiofsd processes of a kept run.
+daemons_of() {
+    local pid
+    for pid in $(descendants "$1"); do
+        case $(readlink "/proc/$pid/exe") in */virtiofsd) echo "$pid" ;; esac
+    done
+}
+
 all_gone() {
     local pid
     for pid in "$@"; do

@@ -36,9 +36,7 @@ lab/run --keep --service --event-log "$events" --share "$share" -- cmd /c 'exit 
 run=$(sed -nE 's/.*as run ([0-9]+)$/\1/p' "$work/err")
 inside() { timeout 60 lab/run --in "$run" -- "$@" | plain; }
 inside cmd /c 'sc query VirtioFsSvc' | grep -q RUNNING || fail "the service does not run"
-mapfile -t daemons < <(for pid in $(descendants "$run"); do
-    case $(readlink "/proc/$pid/exe") in */virtiofsd) echo "$pid" ;; esac
-done)
+mapfile -t daemons < <(daemons_of "$run")
 [ ${#daemons[@]} -gt 0 ] || fail "the run has no daemon"
 kill -STOP "${daemons[@]}"
 readers=()

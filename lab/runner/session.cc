@@ -23,8 +23,9 @@ using namespace std::chrono_literals;
 
 constexpr int kLabFailed = 125;
 constexpr auto kStopTimeout = 10s;
-constexpr std::size_t kLinesTold = 20;         // of a log
-constexpr const char* kIdFile = "session-id";  // in the scratch directory
+constexpr std::size_t kLinesTold = 20;          // of a log
+constexpr const char* kIdFile = "session-id";   // in the scratch directory
+constexpr const char* kServicesLog = "sc.log";  // there, too
 
 std::string random_id() {
     std::random_device random;
@@ -210,7 +211,7 @@ class Session {
         const std::string what = fmt::format("sc {} {}", arguments[0], arguments[1]);
         arguments.insert(arguments.begin(), "sc");
         ProcessSpec spec = machine_.program(arguments);
-        spec.log_file = scratch("sc.log");
+        spec.log_file = scratch(kServicesLog);
         auto program = Process::start(spec);
         if (!program) return std::unexpected(program.error());
         if (const int code = program->wait(); code != 0) {
@@ -232,7 +233,7 @@ class Session {
             !done) {
             return done;
         }
-        if (auto done = control_services({"start", name}); !done) return done;
+        if (auto done = control_services({"start", name}); !done) return why_stopped(name);
         bool mounted = false;
         const auto settled = [&] {
             const bool running = wine_processes("virtiofs.exe").size() > index;
@@ -241,8 +242,14 @@ class Session {
         };
         if (auto done = parts_.wait_until(settled, name + " did not mount in time", event_log_); !done)
             return done;
-        if (!mounted) return std::unexpected(name + " stopped:\n" + tail_of(event_log_, kLinesTold));
+        if (!mounted) return why_stopped(name);
         return {};
+    }
+
+    std::unexpected<std::string> why_stopped(const std::string& name) const {
+        (void)control_services({"query", name});
+        return std::unexpected(fmt::format("{} stopped:\n{}{}", name, tail_of(event_log_, kLinesTold),
+                                           tail_of(scratch(kServicesLog), kLinesTold)));
     }
 
     // Whether a share has been mounted; the note of where becomes that share's.

@@ -30,6 +30,7 @@ expect "without arguments, from the registry" \
 status=0
 lab/run --service --share "$share" --virtiofs-args "-o root" -- cmd /c 'exit 0' 2>"$work/err" || status=$?
 expect "a service that cannot start ends the run" "$status" 125
+grep -qE "WIN32_EXIT_CODE +: 87 " "$work/err" || fail "the message shows the exit code: $(cat "$work/err")"
 
 # Requests in flight: the daemon is stopped while programs are on the drive.
 lab/run --keep --service --event-log "$events" --share "$share" -- cmd /c 'exit 0' 2>"$work/err"

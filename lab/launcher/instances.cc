@@ -1,6 +1,7 @@
 #include "lab/launcher/instances.h"
 
 #include <cwchar>
+#include <thread>
 
 #include "lab/launcher/command_line.h"
 
@@ -19,12 +20,12 @@ std::wstring as_wide(const std::u16string& text) {
 
 // As Windows' console host does it: a new thread in the process enters the routine that calls the handlers.
 // Wine knows no CTRL-BREAK. System DLLs have the same address in every process.
-bool send_ctrl_break(HANDLE process) {
+void send_ctrl_break(HANDLE process) {
     const auto routine = reinterpret_cast<LPTHREAD_START_ROUTINE>(
         reinterpret_cast<void*>(GetProcAddress(GetModuleHandleW(L"kernel32.dll"), "CtrlRoutine")));
-    if (routine == nullptr) return false;
+    if (routine == nullptr) return;
     const auto event = reinterpret_cast<void*>(static_cast<ULONG_PTR>(CTRL_BREAK_EVENT));
-    return static_cast<bool>(Handle(CreateRemoteThread(process, nullptr, 0, routine, event, 0, nullptr)));
+    const Handle thread(CreateRemoteThread(process, nullptr, 0, routine, event, 0, nullptr));
 }
 
 // "WINDOW STATION\DESKTOP" of this process. On Windows children inherit it, under Wine they must be told.
@@ -98,10 +99,13 @@ DWORD Instances::stop(const InstanceName& name) {
     const auto at = running_.find(name);
     if (at == running_.end()) return ERROR_FILE_NOT_FOUND;
     const HANDLE process = at->second.process.get();
-    if (!send_ctrl_break(process) || WaitForSingleObject(process, kStopTime) != WAIT_OBJECT_0) {
+    // On a thread of its own: a process that hangs takes no new thread, until it is ended.
+    std::thread breaker([process] { send_ctrl_break(process); });
+    if (WaitForSingleObject(process, kStopTime) != WAIT_OBJECT_0) {
         TerminateProcess(process, ERROR_TIMEOUT);
         WaitForSingleObject(process, kStopTime);
     }
+    breaker.join();
     running_.erase(at);
     return ERROR_SUCCESS;
 }

@@ -19,7 +19,7 @@ program=$(windows "$build/windows-release/bin/virtiofs.exe")
 lab/run --keep --unmounted --event-log "$events" --share "$work/one" --tag mount_tag0 --share "$work/two" --tag mount_tag1 \
     --share "$work/three" --tag "mount tag 2" -- cmd /c 'exit 0' 2>"$work/err"
 run=$(sed -nE 's/.*as run ([0-9]+)$/\1/p' "$work/err")
-inside() { timeout 100 lab/run --in "$run" -- "$@" | tr -d '\r'; }
+inside() { timeout -v 60 lab/run --in "$run" -- "$@" | tr -d '\r'; }
 launchctl() { inside 'C:\Program Files (x86)\WinFsp\bin\launchctl-x64.exe' "$@"; }
 # reads LETTER TEXT
 reads() { [ "$(inside cmd /c "type $1:\\name.txt" 2>/dev/null)" = "$2" ]; }

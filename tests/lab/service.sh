@@ -35,14 +35,14 @@ grep -qE "WIN32_EXIT_CODE +: 87 " "$work/err" || fail "the message shows the exi
 # Requests in flight: the daemon is stopped while programs are on the drive.
 lab/run --keep --service --event-log "$events" --share "$share" -- cmd /c 'exit 0' 2>"$work/err"
 run=$(sed -nE 's/.*as run ([0-9]+)$/\1/p' "$work/err")
-inside() { timeout 60 lab/run --in "$run" -- "$@" | plain; }
+inside() { timeout -v 60 lab/run --in "$run" -- "$@" | plain; }
 inside cmd /c 'sc query VirtioFsSvc' | grep -q RUNNING || fail "the service does not run"
 mapfile -t daemons < <(daemons_of "$run")
 [ ${#daemons[@]} -gt 0 ] || fail "the run has no daemon"
 kill -STOP "${daemons[@]}"
 readers=()
 for i in 1 2 3; do
-    timeout 60 lab/run --in "$run" -- cmd /c "echo x>$(windows "$work/reading$i") & type V:\\hello.txt" >"$work/read$i" 2>&1 &
+    timeout -v 60 lab/run --in "$run" -- cmd /c "echo x>$(windows "$work/reading$i") & type V:\\hello.txt" >"$work/read$i" 2>&1 &
     readers+=($!)
 done
 for i in 1 2 3; do eventually "reader $i begins" test -e "$work/reading$i"; done

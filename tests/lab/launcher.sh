@@ -83,9 +83,18 @@ expect "a stubborn program" "$(launchctl start stubborn one)" OK
 expect "is stopped, too" "$(launchctl stop stubborn one)" OK
 is_forgotten stubborn || fail "it is still there"
 
+# So is who hangs altogether.
+hung=$(for pid in $(descendants "$run"); do
+    if tr '\0' ' ' 2>/dev/null <"/proc/$pid/cmdline" | grep -q 'virtiofs\.exe -t mount tag 2 '; then echo "$pid"; fi
+done)
+kill -STOP "$hung"
+expect "a hanging instance is stopped" "$(launchctl stop virtiofs 'viofs W')" OK
+eventually "its process is gone" all_gone "$hung"
+reads X "share two" || fail "the others have come to harm"
+
 fsreg "-u virtiofs"
 expect "a class that is not registered any more" "$(launchctl start virtiofs viofsV mount_tag0 V:)" "KO 2"
 inside sc stop WinFsp.Launcher >/dev/null
-drives_are_gone() { ! has_drive X && ! has_drive W; }
-eventually "instances end with the launcher" drives_are_gone
+is_without() { ! has_drive "$1"; }
+eventually "instances end with the launcher" is_without X
 done_testing

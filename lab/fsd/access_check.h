@@ -5,12 +5,23 @@
 #pragma once
 
 #include <cstdint>
+#include <expected>
 #include <string_view>
 
 #include "lab/fsd/file_system.h"
 #include "lab/fsd/names.h"
 
 namespace lab::fsd {
+
+// Why the file system is not asked. kReparse: to be resolved first; where the reparse point is known to be.
+struct Refusal {
+    Refusal(nt::Status why, std::uint32_t index = 0)
+        : status(why), reparse_index(index) {}  // NOLINT: implicit
+    nt::Status status;
+    std::uint32_t reparse_index;
+};
+template <typename T>
+using Checked = std::expected<T, Refusal>;
 
 // Generic rights turned into file rights.
 std::uint32_t map_generic_access(std::uint32_t access) noexcept;
@@ -21,20 +32,20 @@ struct AccessWanted {
 };
 
 // An existing file: the access granted. One attributes_by_name, of the name.
-nt::Result<std::uint32_t> check_open(FileSystem& file_system, const VolumeParams& params,
-                                     const ParsedName& name, const AccessWanted& wanted);
+Checked<std::uint32_t> check_open(FileSystem& file_system, const VolumeParams& params, const ParsedName& name,
+                                  const AccessWanted& wanted);
 // A name to be made: its parent must be a directory. One attributes_by_name, of the parent. `attributes` are
 // the new file's.
-nt::Result<std::uint32_t> check_create(FileSystem& file_system, const VolumeParams& params,
-                                       const ParsedName& name, const AccessWanted& wanted,
-                                       std::uint32_t attributes);
+Checked<std::uint32_t> check_create(FileSystem& file_system, const VolumeParams& params,
+                                    const ParsedName& name, const AccessWanted& wanted,
+                                    std::uint32_t attributes);
 // What a Create that met an existing name reports. At most one attributes_by_name, of the name.
-nt::Status collision_status(FileSystem& file_system, const VolumeParams& params, const ParsedName& name,
-                            const AccessWanted& wanted);
+Refusal collision_status(FileSystem& file_system, const VolumeParams& params, const ParsedName& name,
+                         const AccessWanted& wanted);
 // The directory of a rename's target. One attributes_by_name, of the directory.
-nt::Result<void> check_parent(FileSystem& file_system, const VolumeParams& params,
-                              std::u16string_view directory);
+Checked<void> check_parent(FileSystem& file_system, const VolumeParams& params,
+                           std::u16string_view directory);
 // A rename's target that may be replaced. One attributes_by_name, of the target; a missing one is fine.
-nt::Result<void> check_replace(FileSystem& file_system, std::u16string_view target, bool ignore_read_only);
+Checked<void> check_replace(FileSystem& file_system, std::u16string_view target, bool ignore_read_only);
 
 }  // namespace lab::fsd

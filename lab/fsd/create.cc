@@ -5,6 +5,7 @@
 
 #include "lab/fsd/fsd_impl.h"
 #include "lab/fsd/upcase.h"
+#include "nt/reparse.h"
 
 namespace lab::fsd {
 namespace {
@@ -18,6 +19,8 @@ using nt::Status;
 
 constexpr std::uint32_t kValidAttributes = 0x00007FB7;  // FILE_ATTRIBUTE_VALID_FLAGS
 constexpr std::uint64_t kMaxAllocation = std::numeric_limits<std::int64_t>::max();
+// How often the I/O manager starts a create afresh with the name that a reparse point gave.
+constexpr int kMostRestarts = 63;
 constexpr std::uint32_t kSynchronous = option::kSynchronousIoAlert | option::kSynchronousIoNonalert;
 
 // NtCreateFile's own refusals, before any driver sees the request.
@@ -88,17 +91,52 @@ nt::Result<Fsd::Impl::Created> Fsd::Impl::create_object(const CreateRequest& req
         volume->options = request.options;
         return Created{.object = std::move(volume), .action = CreateAction::kOpened};
     }
-    const std::shared_lock no_rename(rename_lock_);
+    CreateRequest present = request;
+    std::u16string name;
+    for (int restarts = 0; restarts <= kMostRestarts; ++restarts) {
+        const std::shared_lock no_rename(rename_lock_);
+        auto created = create_named(present, kind);
+        if (created) return *std::move(created);
+        if (created.error().status != Status::kReparse) return nt::fail(created.error().status);
+        auto next = resolve(present, kind, created.error().reparse_index);
+        if (!next) return nt::fail(next.error());
+        name = *std::move(next);
+        present.name = name;
+        present.related = FileId::kNone;
+    }
+    return nt::fail(Status::kReparsePointNotResolved);
+}
+
+Checked<Fsd::Impl::Created> Fsd::Impl::create_named(const CreateRequest& request, CreateKind kind) {
+    const auto refuse = [](Status status) { return std::unexpected(Refusal(status)); };
     if (kind == CreateKind::kTargetDirectory) {
         auto name = name_of(request);
-        if (!name) return nt::fail(name.error());
+        if (!name) return refuse(name.error());
         return open_target_directory(request, *name);
     }
     const auto plan = plan_create(request);
-    if (!plan) return nt::fail(plan.error());
+    if (!plan) return refuse(plan.error());
     const auto admission = open_or_make(*plan);
-    if (!admission) return nt::fail(admission.error());
-    return admit(*plan, *admission);
+    if (!admission) return std::unexpected(admission.error());
+    auto created = admit(*plan, *admission);
+    if (!created) return refuse(created.error());
+    return *std::move(created);
+}
+
+// What WinFsp's DLL and kernel half make of STATUS_REPARSE: the name to start again with.
+nt::Result<std::u16string> Fsd::Impl::resolve(const CreateRequest& request, CreateKind kind,
+                                              std::uint32_t index) {
+    const auto name = name_of(request);
+    if (!name) return nt::fail(name.error());
+    const bool resolve_last = kind == CreateKind::kFile && (request.options & option::kOpenReparsePoint) == 0;
+    const auto resolved = file_system_.resolve_reparse_points(name->path, index, resolve_last);
+    if (!resolved) return nt::fail(resolved.error());
+    // Other tags have no driver here, and no other volume is there to go on at.
+    if (resolved->tag != nt::kReparseTagSymlink) return nt::fail(Status::kIoReparseTagNotHandled);
+    auto link = nt::parse_symlink(resolved->data);
+    if (!link) return nt::fail(link.error());
+    if (!link->relative) return nt::fail(Status::kIoReparseTagNotHandled);
+    return std::move(link->name);
 }
 
 nt::Result<Fsd::Impl::CreatePlan> Fsd::Impl::plan_create(const CreateRequest& request) const {
@@ -135,38 +173,38 @@ nt::Result<Fsd::Impl::CreatePlan> Fsd::Impl::plan_create(const CreateRequest& re
     return plan;
 }
 
-nt::Result<Fsd::Impl::Admission> Fsd::Impl::open_or_make(const CreatePlan& plan) {
+Checked<Fsd::Impl::Admission> Fsd::Impl::open_or_make(const CreatePlan& plan) {
     if (plan.disposition == Disposition::kCreate) return make_new(plan);
     auto opened = open_existing(plan);
     const bool must_exist =
         plan.disposition == Disposition::kOpen || plan.disposition == Disposition::kOverwrite;
-    if (opened || must_exist || opened.error() != Status::kObjectNameNotFound) return opened;
+    if (opened || must_exist || opened.error().status != Status::kObjectNameNotFound) return opened;
     return make_new(plan);
 }
 
-nt::Result<Fsd::Impl::Admission> Fsd::Impl::open_existing(const CreatePlan& plan) {
+Checked<Fsd::Impl::Admission> Fsd::Impl::open_existing(const CreatePlan& plan) {
     const std::uint32_t extra = extra_access(plan.disposition);
     auto granted = check_open(file_system_, params_, plan.name,
                               {.access = plan.desired_access | extra, .options = plan.options});
-    if (!granted) return nt::fail(granted.error());
+    if (!granted) return std::unexpected(granted.error());
     // What only the check needed is not the handle's.
     if ((plan.desired_access & access::kMaximumAllowed) == 0) *granted &= ~(extra & ~plan.desired_access);
     auto opened = file_system_.open(plan.name.path, options_with(plan.disposition, plan.options), *granted);
-    if (!opened) return nt::fail(opened.error());
+    if (!opened) return std::unexpected(Refusal(opened.error()));
     return Admission{.opened = *std::move(opened),
                      .granted_access = *granted,
                      .action = action_on_existing(plan.disposition)};
 }
 
-nt::Result<Fsd::Impl::Admission> Fsd::Impl::make_new(const CreatePlan& plan) {
+Checked<Fsd::Impl::Admission> Fsd::Impl::make_new(const CreatePlan& plan) {
     const AccessWanted wanted{.access = plan.desired_access, .options = plan.options};
     const auto granted = check_create(file_system_, params_, plan.name, wanted, plan.attributes);
-    if (!granted) return nt::fail(granted.error());
+    if (!granted) return std::unexpected(granted.error());
     auto made = file_system_.create(plan.name.path, options_with(plan.disposition, plan.options), *granted,
                                     plan.attributes, plan.allocation_size);
     if (!made) {
-        if (made.error() != Status::kObjectNameCollision) return nt::fail(made.error());
-        return nt::fail(collision_status(file_system_, params_, plan.name, wanted));
+        if (made.error() != Status::kObjectNameCollision) return std::unexpected(Refusal(made.error()));
+        return std::unexpected(collision_status(file_system_, params_, plan.name, wanted));
     }
     return Admission{
         .opened = *std::move(made), .granted_access = *granted, .action = CreateAction::kCreated};
@@ -232,28 +270,30 @@ nt::Result<void> Fsd::Impl::overwrite(FileObject& object, const CreatePlan& plan
 }
 
 // What the I/O manager opens for a rename: the directory that the new name is in.
-nt::Result<Fsd::Impl::Created> Fsd::Impl::open_target_directory(const CreateRequest& request,
-                                                                const ParsedName& name) {
-    if (is_root(name.path)) return nt::fail(Status::kAccessDenied);
-    if (name.stream_syntax) return nt::fail(Status::kObjectNameInvalid);
+Checked<Fsd::Impl::Created> Fsd::Impl::open_target_directory(const CreateRequest& request,
+                                                             const ParsedName& name) {
+    const auto refuse = [](Status status) { return std::unexpected(Refusal(status)); };
+    if (is_root(name.path)) return refuse(Status::kAccessDenied);
+    if (name.stream_syntax) return refuse(Status::kObjectNameInvalid);
     const std::u16string directory(parent_of(name.path));
     if (const auto found = check_parent(file_system_, params_, directory); !found)
-        return nt::fail(found.error());
+        return std::unexpected(found.error());
     CreatePlan plan{.name = {.path = directory, .stream = {}},
                     .desired_access = map_generic_access(request.desired_access),
                     .share_access = request.share_access,
                     .options = request.options | option::kDirectoryFile};
     auto opened =
         file_system_.open(directory, options_with(plan.disposition, plan.options), plan.desired_access);
-    if (!opened) return nt::fail(opened.error());
+    if (!opened) return refuse(opened.error());
     Admission admission{.opened = *std::move(opened), .granted_access = plan.desired_access};
     admission.action = CreateAction::kDoesNotExist;
     if (file_system_.has_security_by_name() && file_system_.attributes_by_name(name.path)) {
         admission.action = CreateAction::kExists;
     }
     auto created = admit(plan, admission);
-    if (created) created->object->target_name = last_component(name.path);
-    return created;
+    if (!created) return refuse(created.error());
+    created->object->target_name = last_component(name.path);
+    return *std::move(created);
 }
 
 }  // namespace lab::fsd

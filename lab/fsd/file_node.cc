@@ -157,6 +157,12 @@ void NodeTable::set_truncate_on_close(FileNode& node) {
     node.truncate_on_close = true;
 }
 
+void NodeTable::forget_info(FileNode& node) {
+    const std::scoped_lock lock(mutex_);
+    node.info_expires = {};
+    ++node.info_changes;
+}
+
 std::pair<NodeTable::Nodes::const_iterator, NodeTable::Nodes::const_iterator> NodeTable::below(
     const std::u16string& key) const {
     // '\' + 1 is ']': every name below the directory sorts between the two.

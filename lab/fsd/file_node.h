@@ -75,6 +75,8 @@ class NodeTable {
     // `changes_seen`: from before the file system was asked; newer information is not overwritten.
     void store_info(FileNode& node, const nt::FileInfo& info, std::optional<std::uint64_t> changes_seen = {});
     void set_truncate_on_close(FileNode& node);
+    // The next query asks the file system.
+    void forget_info(FileNode& node);
 
     struct RenamePlan {
         std::u16string from;

@@ -10,6 +10,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "nt/file.h"
 #include "nt/status.h"
@@ -84,6 +85,20 @@ struct BasicInfoChange {
     nt::FileTime change_time = 0;
 };
 
+// GetSecurityByName's answer. (Descriptors come with the security issue; "no descriptor" grants all.)
+struct NameAttributes {
+    std::uint32_t attributes = 0;
+    // STATUS_REPARSE: a component on the way is a reparse point; where it begins in the path, in UTF-16
+    // units.
+    std::optional<std::uint32_t> reparse_index = {};
+};
+
+// ResolveReparsePoints' answer: the reparse point to go on with.
+struct Resolved {
+    std::uint32_t tag = 0;
+    std::vector<std::byte> data = {};  // REPARSE_DATA_BUFFER
+};
+
 // Takes directory entries; false when full: stop, without an end mark.
 class DirectorySink {
   public:
@@ -104,8 +119,7 @@ class FileSystem {
     // nullopt from has_security_by_name() == false: no checks before Create and Open at all, WinFsp grants
     // what is asked.
     virtual bool has_security_by_name() const = 0;
-    // Attributes of a name. (Descriptors come with the security issue; "no descriptor" grants all.)
-    virtual nt::Result<std::uint32_t> attributes_by_name(std::u16string_view path) = 0;
+    virtual nt::Result<NameAttributes> attributes_by_name(std::u16string_view path) = 0;
 
     virtual nt::Result<Opened> create(std::u16string_view path, std::uint32_t create_options,
                                       std::uint32_t granted_access, std::uint32_t attributes,
@@ -142,6 +156,33 @@ class FileSystem {
     // GetDirInfoByName; kInvalidDeviceRequest where absent.
     virtual nt::Result<nt::FileInfo> entry_by_name(Context directory, std::u16string_view name,
                                                    std::u16string& real_name) = 0;
+
+    // `index`: where the first reparse point of the path begins. See resolve_reparse_points in reparse.h.
+    virtual nt::Result<Resolved> resolve_reparse_points(std::u16string_view path, std::uint32_t index,
+                                                        bool resolve_last);
+    // Bytes of REPARSE_DATA_BUFFER; kBufferTooSmall.
+    virtual nt::Result<std::size_t> get_reparse_point(Context file, std::u16string_view path,
+                                                      std::span<std::byte> buffer);
+    virtual nt::Result<void> set_reparse_point(Context file, std::u16string_view path,
+                                               std::span<const std::byte> data);
+    virtual nt::Result<void> delete_reparse_point(Context file, std::u16string_view path,
+                                                  std::span<const std::byte> data);
 };
+
+inline nt::Result<Resolved> FileSystem::resolve_reparse_points(std::u16string_view, std::uint32_t, bool) {
+    return nt::fail(nt::Status::kInvalidDeviceRequest);
+}
+inline nt::Result<std::size_t> FileSystem::get_reparse_point(Context, std::u16string_view,
+                                                             std::span<std::byte>) {
+    return nt::fail(nt::Status::kInvalidDeviceRequest);
+}
+inline nt::Result<void> FileSystem::set_reparse_point(Context, std::u16string_view,
+                                                      std::span<const std::byte>) {
+    return nt::fail(nt::Status::kInvalidDeviceRequest);
+}
+inline nt::Result<void> FileSystem::delete_reparse_point(Context, std::u16string_view,
+                                                         std::span<const std::byte>) {
+    return nt::fail(nt::Status::kInvalidDeviceRequest);
+}
 
 }  // namespace lab::fsd

@@ -115,10 +115,12 @@ class Fsd::Impl {
     nt::Result<Created> create_object(const CreateRequest& request, CreateKind kind);
     nt::Result<ParsedName> name_of(const CreateRequest& request) const;
     nt::Result<CreatePlan> plan_create(const CreateRequest& request) const;
-    nt::Result<Created> open_target_directory(const CreateRequest& request, const ParsedName& name);
-    nt::Result<Admission> open_existing(const CreatePlan& plan);
-    nt::Result<Admission> make_new(const CreatePlan& plan);
-    nt::Result<Admission> open_or_make(const CreatePlan& plan);
+    Checked<Created> create_named(const CreateRequest& request, CreateKind kind);
+    nt::Result<std::u16string> resolve(const CreateRequest& request, CreateKind kind, std::uint32_t index);
+    Checked<Created> open_target_directory(const CreateRequest& request, const ParsedName& name);
+    Checked<Admission> open_existing(const CreatePlan& plan);
+    Checked<Admission> make_new(const CreatePlan& plan);
+    Checked<Admission> open_or_make(const CreatePlan& plan);
     nt::Result<Created> admit(const CreatePlan& plan, const Admission& admission);
     nt::Result<void> overwrite(FileObject& object, const CreatePlan& plan, const Admission& admission);
 
@@ -143,6 +145,12 @@ class Fsd::Impl {
     IoStatus set_disposition_ex(FileObject& object, std::uint32_t flags);
     nt::Result<void> dispose(FileObject& object, bool remove, bool ignore_read_only);
     IoStatus rename_from_buffer(FileId id, std::span<const std::byte> buffer, bool extended);
+
+    // reparse_control.cc
+    IoStatus reparse_control(FileObject& object, std::uint32_t code, std::span<const std::byte> in,
+                             std::span<std::byte> out);
+    IoStatus get_reparse_point(FileObject& object, std::span<std::byte> out);
+    IoStatus change_reparse_point(FileObject& object, std::uint32_t code, std::span<const std::byte> in);
 
     // directory.cc
     struct Listing;

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "lab/fsd/names.h"
+#include "lab/fsd/reparse.h"
 #include "lab/fsd/upcase.h"
 
 namespace lab::fsd {
@@ -35,6 +36,7 @@ struct MemoryFileSystem::Node {
     bool removed = false;
     nt::FileInfo info;
     std::vector<std::byte> data;
+    std::vector<std::byte> reparse_point;  // REPARSE_DATA_BUFFER
     struct Child {
         std::u16string name;
         NodeRef node;
@@ -188,13 +190,18 @@ nt::Result<VolumeInfo> MemoryFileSystem::set_volume_label(std::u16string_view la
     return VolumeInfo{.total_bytes = kTotalBytes, .free_bytes = kTotalBytes / 2, .label = label_};
 }
 
-nt::Result<std::uint32_t> MemoryFileSystem::attributes_by_name(std::u16string_view path) {
+nt::Result<NameAttributes> MemoryFileSystem::attributes_by_name(std::u16string_view path) {
     check_path(path, "attributes_by_name");
     if (const auto status = record("attributes_by_name " + narrow(path))) return nt::fail(*status);
     const std::scoped_lock lock(mutex_);
+    if (!is_root(path)) {
+        const auto by_name = [this](std::u16string_view name, bool) { return reparse_point_locked(name); };
+        const auto index = find_reparse_point(by_name, parent_of(path));
+        if (index) return NameAttributes{.reparse_index = index};
+    }
     const auto node = find(path);
     if (!node) return nt::fail(node.error());
-    return (*node)->info.attributes;
+    return NameAttributes{.attributes = (*node)->info.attributes};
 }
 
 nt::Result<Opened> MemoryFileSystem::create(std::u16string_view path, std::uint32_t create_options,
@@ -364,7 +371,8 @@ nt::Result<nt::FileInfo> MemoryFileSystem::set_basic_info(Context file, const Ba
         if (((*change.attributes & attribute::kDirectory) != 0) != node.directory) {
             violated_locked("set_basic_info changes the directory attribute of " + handle->opened_as);
         }
-        node.info.attributes = *change.attributes;
+        node.info.attributes = (*change.attributes & ~attribute::kReparsePoint) |
+                               (node.info.attributes & attribute::kReparsePoint);
     }
     if (change.creation_time != 0) node.info.creation_time = change.creation_time;
     if (change.last_access_time != 0) node.info.last_access_time = change.last_access_time;
@@ -468,6 +476,72 @@ nt::Result<nt::FileInfo> MemoryFileSystem::entry_by_name(Context directory, std:
     if (child == handle->node->children.end()) return nt::fail(Status::kObjectNameNotFound);
     real_name = child->second.name;
     return child->second.node->info;
+}
+
+// The lock is held.
+nt::Result<std::vector<std::byte>> MemoryFileSystem::reparse_point_locked(std::u16string_view path) const {
+    const auto node = find(path);
+    if (!node) return nt::fail(node.error());
+    if ((*node)->reparse_point.empty()) return nt::fail(Status::kNotAReparsePoint);
+    return (*node)->reparse_point;
+}
+
+nt::Result<Resolved> MemoryFileSystem::resolve_reparse_points(std::u16string_view path, std::uint32_t index,
+                                                              bool resolve_last) {
+    check_path(path, "resolve_reparse_points");
+    if (const auto status = record("resolve_reparse_points " + narrow(path))) return nt::fail(*status);
+    const std::scoped_lock lock(mutex_);
+    return lab::fsd::resolve_reparse_points(
+        [this](std::u16string_view name, bool) { return reparse_point_locked(name); }, path, index,
+        resolve_last);
+}
+
+nt::Result<std::size_t> MemoryFileSystem::get_reparse_point(Context file, std::u16string_view path,
+                                                            std::span<std::byte> buffer) {
+    check_path(path, "get_reparse_point");
+    if (const auto status = record("get_reparse_point", file)) return nt::fail(*status);
+    const std::scoped_lock lock(mutex_);
+    Handle* const handle = handle_of(file, "get_reparse_point");
+    if (handle == nullptr) return nt::fail(Status::kInvalidHandle);
+    const std::vector<std::byte>& data = handle->node->reparse_point;
+    if (data.empty()) return nt::fail(Status::kNotAReparsePoint);
+    if (data.size() > buffer.size()) return nt::fail(Status::kBufferTooSmall);
+    std::ranges::copy(data, buffer.begin());
+    return data.size();
+}
+
+nt::Result<void> MemoryFileSystem::set_reparse_point(Context file, std::u16string_view path,
+                                                     std::span<const std::byte> data) {
+    check_path(path, "set_reparse_point");
+    if (const auto status = record("set_reparse_point", file)) return nt::fail(*status);
+    const std::scoped_lock lock(mutex_);
+    Handle* const handle = handle_of(file, "set_reparse_point");
+    if (handle == nullptr) return nt::fail(Status::kInvalidHandle);
+    Node& node = *handle->node;
+    if (!node.children.empty()) return nt::fail(Status::kDirectoryNotEmpty);
+    if (const auto possible = can_replace_reparse_point(node.reparse_point, data); !possible) return possible;
+    node.reparse_point.assign(data.begin(), data.end());
+    node.info.attributes |= attribute::kReparsePoint;
+    node.info.reparse_tag = nt::reparse_layout::get<std::uint32_t>(data, 0);
+    node.info.change_time = now();
+    return {};
+}
+
+nt::Result<void> MemoryFileSystem::delete_reparse_point(Context file, std::u16string_view path,
+                                                        std::span<const std::byte> data) {
+    check_path(path, "delete_reparse_point");
+    if (const auto status = record("delete_reparse_point", file)) return nt::fail(*status);
+    const std::scoped_lock lock(mutex_);
+    Handle* const handle = handle_of(file, "delete_reparse_point");
+    if (handle == nullptr) return nt::fail(Status::kInvalidHandle);
+    Node& node = *handle->node;
+    if (node.reparse_point.empty()) return nt::fail(Status::kNotAReparsePoint);
+    if (const auto possible = can_replace_reparse_point(node.reparse_point, data); !possible) return possible;
+    node.reparse_point.clear();
+    node.info.attributes &= ~attribute::kReparsePoint;
+    node.info.reparse_tag = 0;
+    node.info.change_time = now();
+    return {};
 }
 
 }  // namespace lab::fsd

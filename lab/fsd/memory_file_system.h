@@ -45,7 +45,7 @@ class MemoryFileSystem final : public FileSystem {
     nt::Result<VolumeInfo> volume_info() override;
     nt::Result<VolumeInfo> set_volume_label(std::u16string_view label) override;
     bool has_security_by_name() const override { return options_.has_security_by_name; }
-    nt::Result<std::uint32_t> attributes_by_name(std::u16string_view path) override;
+    nt::Result<NameAttributes> attributes_by_name(std::u16string_view path) override;
     nt::Result<Opened> create(std::u16string_view path, std::uint32_t create_options,
                               std::uint32_t granted_access, std::uint32_t attributes,
                               std::uint64_t allocation_size) override;
@@ -71,6 +71,14 @@ class MemoryFileSystem final : public FileSystem {
                                     DirectorySink& sink) override;
     nt::Result<nt::FileInfo> entry_by_name(Context directory, std::u16string_view name,
                                            std::u16string& real_name) override;
+    nt::Result<Resolved> resolve_reparse_points(std::u16string_view path, std::uint32_t index,
+                                                bool resolve_last) override;
+    nt::Result<std::size_t> get_reparse_point(Context file, std::u16string_view path,
+                                              std::span<std::byte> buffer) override;
+    nt::Result<void> set_reparse_point(Context file, std::u16string_view path,
+                                       std::span<const std::byte> data) override;
+    nt::Result<void> delete_reparse_point(Context file, std::u16string_view path,
+                                          std::span<const std::byte> data) override;
 
   private:
     struct Node;
@@ -85,6 +93,7 @@ class MemoryFileSystem final : public FileSystem {
     void check_path(std::u16string_view path, std::string_view what);
     std::u16string key_of(std::u16string_view name) const;
     nt::Result<NodeRef> find(std::u16string_view path) const;
+    nt::Result<std::vector<std::byte>> reparse_point_locked(std::u16string_view path) const;
     nt::Result<NodeRef> parent_node(std::u16string_view path) const;
     std::optional<std::u16string> real_path(std::u16string_view path) const;
     nt::Result<Opened> opened(const NodeRef& node, std::u16string_view path);

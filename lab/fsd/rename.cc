@@ -58,7 +58,7 @@ IoStatus Fsd::Impl::rename_locked(FileObject& object, const RenameRequest& reque
     if (plan.from == plan.to) return io(Status::kSuccess);
     if (replace) {
         const auto allowed = check_replace(file_system_, plan.to, (flags & flag::kIgnoreReadOnly) != 0);
-        if (!allowed) return io(allowed);
+        if (!allowed) return io(allowed.error().status);
     }
     if (const auto renamed = file_system_.rename(object.context, plan.from, plan.to, replace); !renamed) {
         return io(renamed);

@@ -1,6 +1,9 @@
 #include "lab/fsd/volume_file_system.h"
 
+#include <algorithm>
 #include <utility>
+
+#include "lab/fsd/reparse.h"
 
 namespace lab::fsd {
 namespace {
@@ -39,8 +42,19 @@ nt::Result<VolumeInfo> VolumeFileSystem::set_volume_label(std::u16string_view) {
     return nt::fail(nt::Status::kInvalidDeviceRequest);
 }
 
-nt::Result<std::uint32_t> VolumeFileSystem::attributes_by_name(std::u16string_view path) {
-    return volume_.attributes_of(path);
+nt::Result<NameAttributes> VolumeFileSystem::attributes_by_name(std::u16string_view path) {
+    const auto attributes = volume_.attributes_of(path);
+    if (attributes) return NameAttributes{.attributes = *attributes};
+    if (attributes.error() != nt::Status::kReparse) return nt::fail(attributes.error());
+    const auto is_link = [this](std::u16string_view name, bool) -> nt::Result<std::vector<std::byte>> {
+        const auto found = volume_.attributes_of(name);
+        if (!found) return nt::fail(found.error());
+        if ((*found & nt::file_attribute::kReparsePoint) == 0) {
+            return nt::fail(nt::Status::kNotAReparsePoint);
+        }
+        return {};
+    };
+    return NameAttributes{.reparse_index = find_reparse_point(is_link, path).value_or(0)};
 }
 
 nt::Result<Opened> VolumeFileSystem::create(std::u16string_view path, std::uint32_t create_options,
@@ -141,6 +155,32 @@ nt::Result<nt::FileInfo> VolumeFileSystem::entry_by_name(Context directory, std:
     auto info = volume_.entry_of(file_of(directory), name);
     if (info) real_name = name;
     return info;
+}
+
+nt::Result<Resolved> VolumeFileSystem::resolve_reparse_points(std::u16string_view path, std::uint32_t index,
+                                                              bool resolve_last) {
+    return lab::fsd::resolve_reparse_points(
+        [this](std::u16string_view name, bool) { return volume_.reparse_point_of(name); }, path, index,
+        resolve_last);
+}
+
+nt::Result<std::size_t> VolumeFileSystem::get_reparse_point(Context file, std::u16string_view path,
+                                                            std::span<std::byte> buffer) {
+    const auto data = volume_.reparse_point(file_of(file), path);
+    if (!data) return nt::fail(data.error());
+    if (data->size() > buffer.size()) return nt::fail(nt::Status::kBufferTooSmall);
+    std::ranges::copy(*data, buffer.begin());
+    return data->size();
+}
+
+nt::Result<void> VolumeFileSystem::set_reparse_point(Context file, std::u16string_view path,
+                                                     std::span<const std::byte> data) {
+    return volume_.set_reparse_point(file_of(file), path, data);
+}
+
+nt::Result<void> VolumeFileSystem::delete_reparse_point(Context file, std::u16string_view path,
+                                                        std::span<const std::byte> data) {
+    return volume_.delete_reparse_point(file_of(file), path, data);
 }
 
 }  // namespace lab::fsd

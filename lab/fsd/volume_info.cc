@@ -149,8 +149,11 @@ IoStatus Fsd::Impl::fs_control(FileId id, std::uint32_t code, std::span<const st
             put(out, 12, std::uint32_t{0});
             return io(Status::kSuccess, kPersistentStateSize);
         }
+        case nt::fsctl::kGetReparsePoint:
+        case nt::fsctl::kSetReparsePoint:
+        case nt::fsctl::kDeleteReparsePoint:
+            return reparse_control(**active, code, in, out);
         default:
-            // Reparse points among them: the seam has no callbacks for those yet.
             return io(Status::kInvalidDeviceRequest);
     }
 }

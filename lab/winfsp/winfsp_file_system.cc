@@ -12,11 +12,14 @@ namespace {
 using nt::Status;
 
 constexpr NTSTATUS kNoOperation = static_cast<NTSTATUS>(Status::kInvalidDeviceRequest);
+constexpr NTSTATUS kInternalError = static_cast<NTSTATUS>(Status::kInternalError);
 constexpr NTSTATUS kOverflow = static_cast<NTSTATUS>(Status::kBufferOverflow);
 constexpr std::size_t kMaxNameUnits = 255;
 constexpr std::uint32_t kOpenDisposition = static_cast<std::uint32_t>(nt::Disposition::kOpen) << 24;
 constexpr UINT32 kFileRenameInformation = 10;
 constexpr UINT32 kFileDispositionInformation = 13;
+// Of a response, after its head.
+constexpr std::size_t kReparseRoom = kFspResponseBytesMax - sizeof(FSP_FSCTL_TRANSACT_RSP);
 
 Status to_status(NTSTATUS status) {
     return static_cast<Status>(static_cast<std::uint32_t>(status));
@@ -153,7 +156,7 @@ bool WinfspFileSystem::has_security_by_name() const {
     return operations_.GetSecurityByName != nullptr;
 }
 
-nt::Result<std::uint32_t> WinfspFileSystem::attributes_by_name(std::u16string_view path) {
+nt::Result<fsd::NameAttributes> WinfspFileSystem::attributes_by_name(std::u16string_view path) {
     if (operations_.GetSecurityByName == nullptr) return nt::fail(Status::kInvalidDeviceRequest);
     Exchange exchange(FspFsctlTransactCreateKind, path);
     exchange.request().Req.Create.CreateOptions = kOpenDisposition;
@@ -169,8 +172,10 @@ nt::Result<std::uint32_t> WinfspFileSystem::attributes_by_name(std::u16string_vi
             descriptor.resize(bytes);
         }
     });
+    // The index is where the attributes would be.
+    if (to_status(status) == Status::kReparse) return fsd::NameAttributes{.reparse_index = attributes};
     if (status != 0) return nt::fail(to_status(status));
-    return attributes;
+    return fsd::NameAttributes{.attributes = attributes};
 }
 
 nt::Result<fsd::Opened> WinfspFileSystem::create(std::u16string_view path, std::uint32_t create_options,
@@ -408,6 +413,69 @@ nt::Result<nt::FileInfo> WinfspFileSystem::entry_by_name(fsd::Context directory,
     real_name.assign(reinterpret_cast<const char16_t*>(record->FileNameBuf),
                      (record->Size - sizeof *record) / sizeof(WCHAR));
     return to_info(record->FileInfo);
+}
+
+nt::Result<fsd::Resolved> WinfspFileSystem::resolve_reparse_points(std::u16string_view path,
+                                                                   std::uint32_t index, bool resolve_last) {
+    if (operations_.ResolveReparsePoints == nullptr) return nt::fail(Status::kInvalidDeviceRequest);
+    Exchange exchange(FspFsctlTransactCreateKind, path);
+    exchange.request().Req.Create.CreateOptions = kOpenDisposition;
+    Text text(path);
+    fsd::Resolved resolved{.data = std::vector<std::byte>(kReparseRoom)};
+    const NTSTATUS status = dispatcher_.perform(exchange, [&] {
+        IO_STATUS_BLOCK io{};
+        SIZE_T bytes = resolved.data.size();
+        const NTSTATUS result = operations_.ResolveReparsePoints(&object_, text.get(), index, resolve_last,
+                                                                 &io, resolved.data.data(), &bytes);
+        if (to_status(result) != Status::kReparse) return result < 0 ? result : kInternalError;
+        if (bytes > resolved.data.size()) return kInternalError;
+        resolved.data.resize(bytes);
+        resolved.tag = static_cast<std::uint32_t>(io.Information);
+        return NTSTATUS{0};
+    });
+    if (status != 0) return nt::fail(to_status(status));
+    return resolved;
+}
+
+nt::Result<std::size_t> WinfspFileSystem::get_reparse_point(fsd::Context file, std::u16string_view path,
+                                                            std::span<std::byte> buffer) {
+    if (operations_.GetReparsePoint == nullptr) return nt::fail(Status::kInvalidDeviceRequest);
+    const auto exchange = about(FspFsctlTransactFileSystemControlKind, file);
+    Text text(path);
+    SIZE_T bytes = std::min(buffer.size(), kReparseRoom);
+    const std::size_t room = bytes;
+    const NTSTATUS status = dispatcher_.perform(*exchange, [&] {
+        return operations_.GetReparsePoint(&object_, to_pointer(file), text.get(), buffer.data(), &bytes);
+    });
+    if (status != 0) return nt::fail(to_status(status));
+    if (bytes > room) return nt::fail(Status::kInternalError);
+    return bytes;
+}
+
+nt::Result<void> WinfspFileSystem::set_reparse_point(fsd::Context file, std::u16string_view path,
+                                                     std::span<const std::byte> data) {
+    if (operations_.SetReparsePoint == nullptr) return nt::fail(Status::kInvalidDeviceRequest);
+    const auto exchange = about(FspFsctlTransactFileSystemControlKind, file);
+    Text text(path);
+    const NTSTATUS status = dispatcher_.perform(*exchange, [&] {
+        return operations_.SetReparsePoint(&object_, to_pointer(file), text.get(),
+                                           const_cast<std::byte*>(data.data()), data.size());
+    });
+    if (status != 0) return nt::fail(to_status(status));
+    return {};
+}
+
+nt::Result<void> WinfspFileSystem::delete_reparse_point(fsd::Context file, std::u16string_view path,
+                                                        std::span<const std::byte> data) {
+    if (operations_.DeleteReparsePoint == nullptr) return nt::fail(Status::kInvalidDeviceRequest);
+    const auto exchange = about(FspFsctlTransactFileSystemControlKind, file);
+    Text text(path);
+    const NTSTATUS status = dispatcher_.perform(*exchange, [&] {
+        return operations_.DeleteReparsePoint(&object_, to_pointer(file), text.get(),
+                                              const_cast<std::byte*>(data.data()), data.size());
+    });
+    if (status != 0) return nt::fail(to_status(status));
+    return {};
 }
 
 }  // namespace lab::winfsp

@@ -17,7 +17,7 @@ class WinfspFileSystem final : public fsd::FileSystem {
     nt::Result<fsd::VolumeInfo> volume_info() override;
     nt::Result<fsd::VolumeInfo> set_volume_label(std::u16string_view label) override;
     bool has_security_by_name() const override;
-    nt::Result<std::uint32_t> attributes_by_name(std::u16string_view path) override;
+    nt::Result<fsd::NameAttributes> attributes_by_name(std::u16string_view path) override;
     nt::Result<fsd::Opened> create(std::u16string_view path, std::uint32_t create_options,
                                    std::uint32_t granted_access, std::uint32_t attributes,
                                    std::uint64_t allocation_size) override;
@@ -46,6 +46,14 @@ class WinfspFileSystem final : public fsd::FileSystem {
                                     fsd::DirectorySink& sink) override;
     nt::Result<nt::FileInfo> entry_by_name(fsd::Context directory, std::u16string_view name,
                                            std::u16string& real_name) override;
+    nt::Result<fsd::Resolved> resolve_reparse_points(std::u16string_view path, std::uint32_t index,
+                                                     bool resolve_last) override;
+    nt::Result<std::size_t> get_reparse_point(fsd::Context file, std::u16string_view path,
+                                              std::span<std::byte> buffer) override;
+    nt::Result<void> set_reparse_point(fsd::Context file, std::u16string_view path,
+                                       std::span<const std::byte> data) override;
+    nt::Result<void> delete_reparse_point(fsd::Context file, std::u16string_view path,
+                                          std::span<const std::byte> data) override;
 
   private:
     // A request about an open file, with the context where the kernel half would put it.

@@ -163,6 +163,18 @@ FSP_API VOID FspFileSystemSendResponse(FSP_FILE_SYSTEM*, FSP_FSCTL_TRANSACT_RSP*
 FSP_API FSP_FILE_SYSTEM_OPERATION_CONTEXT* FspFileSystemGetOperationContext(VOID);
 
 FSP_API BOOLEAN FspFileSystemAddDirInfo(FSP_FSCTL_DIR_INFO*, PVOID buffer, ULONG length, PULONG transferred);
+// Asks a file system for the reparse point of a name: STATUS_NOT_A_REPARSE_POINT for other files. Without a
+// buffer and a size only whether it is one is asked.
+using FSP_GET_REPARSE_POINT_BY_NAME = NTSTATUS(FSP_FILE_SYSTEM*, PVOID context, PWSTR path,
+                                               BOOLEAN is_directory, PVOID buffer, PSIZE_T bytes);
+FSP_API BOOLEAN FspFileSystemFindReparsePoint(FSP_FILE_SYSTEM*, FSP_GET_REPARSE_POINT_BY_NAME*, PVOID context,
+                                              PWSTR path, PUINT32 index);
+FSP_API NTSTATUS FspFileSystemResolveReparsePoints(FSP_FILE_SYSTEM*, FSP_GET_REPARSE_POINT_BY_NAME*,
+                                                   PVOID context, PWSTR path, UINT32 index,
+                                                   BOOLEAN resolve_last, PIO_STATUS_BLOCK, PVOID buffer,
+                                                   PSIZE_T bytes);
+FSP_API NTSTATUS FspFileSystemCanReplaceReparsePoint(PVOID present, SIZE_T present_bytes, PVOID replacement,
+                                                     SIZE_T replacement_bytes);
 FSP_API BOOLEAN FspFileSystemAddStreamInfo(FSP_FSCTL_STREAM_INFO*, PVOID buffer, ULONG length,
                                            PULONG transferred);
 FSP_API BOOLEAN FspFileSystemAcquireDirectoryBufferEx(PVOID*, BOOLEAN reset, ULONG capacity, PNTSTATUS);

@@ -11,7 +11,7 @@ std::vector<Case> cases_for(Offers offered) {
     for (const std::span<const Case> part :
          {create_cases(), share_cases(), delete_cases(), rename_cases(), directory_cases(),
           read_write_cases(), size_cases(), basic_information_cases(), information_cases(), name_cases(),
-          host_cases()}) {
+          symlink_cases(), host_cases(), host_symlink_cases()}) {
         std::ranges::copy_if(part, std::back_inserter(all),
                              [&](const Case& one) { return includes(offered, one.needs); });
     }

@@ -38,6 +38,8 @@ std::span<const Case> size_cases();
 std::span<const Case> basic_information_cases();
 std::span<const Case> information_cases();
 std::span<const Case> name_cases();
+std::span<const Case> symlink_cases();
 std::span<const Case> host_cases();
+std::span<const Case> host_symlink_cases();
 
 }  // namespace behaviour

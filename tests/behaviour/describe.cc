@@ -54,6 +54,11 @@ constexpr std::array kNames = std::to_array<std::pair<Status, const char*>>({
     {Status::kDeviceProtocolError, "DEVICE_PROTOCOL_ERROR"},
     {Status::kDeviceRemoved, "DEVICE_REMOVED"},
     {Status::kNotAReparsePoint, "NOT_A_REPARSE_POINT"},
+    {Status::kIoReparseTagInvalid, "IO_REPARSE_TAG_INVALID"},
+    {Status::kIoReparseTagMismatch, "IO_REPARSE_TAG_MISMATCH"},
+    {Status::kIoReparseDataInvalid, "IO_REPARSE_DATA_INVALID"},
+    {Status::kIoReparseTagNotHandled, "IO_REPARSE_TAG_NOT_HANDLED"},
+    {Status::kReparsePointNotResolved, "REPARSE_POINT_NOT_RESOLVED"},
     {Status::kFileTooLarge, "FILE_TOO_LARGE"},
     {Status::kUnmappableCharacter, "UNMAPPABLE_CHARACTER"},
 });

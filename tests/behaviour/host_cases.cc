@@ -254,58 +254,6 @@ constexpr auto kCases = std::to_array<Case>({
          c.equal(c.contents(u"NAME"), "upper");
      },
      Offers::kHost},
-    {"Symlink_IsListedAsAReparsePoint",
-     [](Context& c) {
-         write_host(c.host() / "target", "text");
-         fs::create_symlink("target", c.host() / "link");
-         File directory = c.must_open({.options = option::kDirectoryFile});
-         const auto entries = c.entries(directory, {.pattern = u"link"});
-         c.equal(entries.size(), 1U, "entries");
-         if (entries.empty()) return;
-         c.equal(entries.front().info.attributes & attribute::kReparsePoint, attribute::kReparsePoint);
-         c.equal(entries.front().info.reparse_tag, nt::kReparseTagSymlink);
-     },
-     Offers::kHost},
-    {"Symlink_CannotBeOpenedYet",
-     [](Context& c) {
-         write_host(c.host() / "target", "kept");
-         fs::create_symlink("target", c.host() / "link");
-         fs::create_symlink("missing", c.host() / "dangling");
-         fs::create_symlink("loop", c.host() / "loop");
-         for (const char16_t* name : {u"link", u"dangling", u"loop"}) {
-             c.expect_open({.name = name}, Status::kNotSupported);
-             c.expect_open({.name = name, .access = access::kGenericWrite, .disposition = kOpenIf},
-                           Status::kNotSupported);
-         }
-         c.equal(read_host(c.host() / "target"), "kept");
-         c.check(!fs::exists(c.host() / "missing"), "nothing was made behind a dangling link");
-     },
-     Offers::kHost},
-    {"Symlink_OpenedAsAReparsePoint_CanBeRemovedWithoutItsTarget",
-     [](Context& c) {
-         write_host(c.host() / "target", "kept");
-         fs::create_symlink("target", c.host() / "link");
-         File link = c.must_open({.name = u"link",
-                                  .access = access::kDelete | access::kReadAttributes,
-                                  .options = option::kOpenReparsePoint});
-         c.equal(link.attributes() & attribute::kReparsePoint, attribute::kReparsePoint);
-         const auto tag = link.query_as<AttributeTagInformation>(file_class::kAttributeTag);
-         c.equal(tag.reparse_tag, nt::kReparseTagSymlink);
-         c.equal(link.dispose(), Status::kSuccess);
-         link.close();
-         c.check(!fs::is_symlink(c.host() / "link"), "the link is gone");
-         c.equal(read_host(c.host() / "target"), "kept");
-     },
-     Offers::kHost},
-    {"Symlink_OnTheWay_IsNotFollowedOutOfTheShare",
-     [](Context& c) {
-         fs::create_directory_symlink("/", c.host() / "out");
-         c.check(c.status_of(u"out\\etc") != Status::kSuccess, "no way out of the share");
-         c.check(
-             c.open({.name = u"out\\tmp", .options = option::kDirectoryFile}).status() != Status::kSuccess,
-             "nor to a directory");
-     },
-     Offers::kHost},
     {"SpecialFile_CannotBeOpenedAndDoesNotHang",
      [](Context& c) {
          c.equal(mkfifo((c.host() / "fifo").c_str(), 0600), 0, "mkfifo");

@@ -258,14 +258,6 @@ constexpr auto kCases = std::to_array<Case>({
          c.equal(c.system().fs_control(file.handle(), kUnknown, {}, out).status,
                  Status::kInvalidDeviceRequest);
      }},
-    {"FsControl_ForReparsePoints_IsRefusedClearly",
-     [](Context& c) {
-         File file = open_file(c);
-         std::array<std::byte, 1024> out{};
-         constexpr std::uint32_t kGetReparsePoint = 0x0009'00A8;
-         c.one_of(c.system().fs_control(file.handle(), kGetReparsePoint, {}, out).status,
-                  {Status::kInvalidDeviceRequest, Status::kNotAReparsePoint});
-     }},
     {"Volume_SizesArePlausible",
      [](Context& c) {
          File file = open_file(c);

@@ -7,4 +7,8 @@ std::span<const Case> host_cases() {
     return {};
 }
 
+std::span<const Case> host_symlink_cases() {
+    return {};
+}
+
 }  // namespace behaviour

@@ -13,6 +13,7 @@ inline lab::fsd::VolumeParams volume_parameters() {
             .case_sensitive_search = true,
             .case_preserved_names = true,
             .unicode_on_disk = true,
+            .reparse_points = true,
             .post_cleanup_when_modified_only = true,
             .flush_and_purge_on_cleanup = true,
             .pass_query_directory_file_name = true,

@@ -7,6 +7,7 @@
 
 #include "lab/fsd/fsd.h"
 #include "lab/fsd/memory_file_system.h"
+#include "nt/info_class.h"
 
 namespace {
 
@@ -54,6 +55,13 @@ FileId open(Fsd& fsd, std::u16string_view name, std::uint32_t options) {
         .file;
 }
 
+std::uint32_t control_code(Input& input) {
+    constexpr std::uint32_t kReparse[] = {nt::fsctl::kSetReparsePoint, nt::fsctl::kGetReparsePoint,
+                                          nt::fsctl::kDeleteReparsePoint};
+    const auto choice = input.take<std::uint16_t>();
+    return choice % 2 == 0 ? kReparse[choice / 2 % 3] : 0x00090000U | choice;
+}
+
 void one_call(Fsd& fsd, FileId file, Input& input) {
     const auto operation = input.take<std::uint8_t>();
     const std::uint32_t information_class = input.take<std::uint8_t>();
@@ -82,7 +90,7 @@ void one_call(Fsd& fsd, FileId file, Input& input) {
             fsd.set_volume_information(file, information_class, input.take_bytes(input.take<std::uint8_t>()));
             break;
         case 5:
-            io = fsd.fs_control(file, 0x00090000U | input.take<std::uint16_t>(), input.take_bytes(16), out);
+            io = fsd.fs_control(file, control_code(input), input.take_bytes(input.take<std::uint8_t>()), out);
             break;
         default: {
             const std::u16string name = input.take_text();
@@ -109,6 +117,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     MemoryFileSystem memory({.case_sensitive = case_sensitive});
     {
         Fsd fsd(memory, {.case_sensitive_search = case_sensitive,
+                         .reparse_points = (flags & 32) == 0,
                          .named_streams = (flags & 2) != 0,
                          .extended_attributes = (flags & 4) != 0,
                          .pass_query_directory_file_name = (flags & 8) != 0,

@@ -141,7 +141,7 @@ TEST_F(Io, FileSystemThatLies_IsAnInternalError) {
             return real_.set_volume_label(label);
         }
         bool has_security_by_name() const override { return false; }
-        nt::Result<std::uint32_t> attributes_by_name(std::u16string_view path) override {
+        nt::Result<NameAttributes> attributes_by_name(std::u16string_view path) override {
             return real_.attributes_by_name(path);
         }
         nt::Result<Opened> create(std::u16string_view path, std::uint32_t options, std::uint32_t granted,

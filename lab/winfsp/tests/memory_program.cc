@@ -163,7 +163,7 @@ NTSTATUS get_security_by_name(FSP_FILE_SYSTEM* fs, PWSTR path, PUINT32 attribute
                               SIZE_T* bytes) {
     const auto result = files_of(fs).attributes_by_name(view(path));
     if (!result) return code(result.error());
-    if (attributes != nullptr) *attributes = *result;
+    if (attributes != nullptr) *attributes = result->attributes;
     if (bytes != nullptr) *bytes = 0;
     return 0;
 }

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <new>
 #include <span>
+#include <vector>
 
 #include "guest/service/win32.h"
 
@@ -90,11 +91,46 @@ NTSTATUS get_volume_info(FSP_FILE_SYSTEM* fs, FSP_FSCTL_VOLUME_INFO* info) {
     });
 }
 
+// Copies a reparse point into a buffer that has room for `*bytes`; without a buffer only whether there is one
+// is asked.
+nt::Result<void> give(const std::vector<std::byte>& data, PVOID buffer, SIZE_T* bytes) {
+    if (bytes == nullptr) return {};
+    if (buffer != nullptr) {
+        if (data.size() > *bytes) return nt::fail(nt::Status::kBufferTooSmall);
+        std::memcpy(buffer, data.data(), data.size());
+    }
+    *bytes = data.size();
+    return {};
+}
+
+// What WinFsp's helpers ask of each component of a path.
+NTSTATUS get_reparse_point_by_name(FSP_FILE_SYSTEM* fs, PVOID, PWSTR path, BOOLEAN, PVOID buffer,
+                                   SIZE_T* bytes) {
+    return answer([&]() -> nt::Result<void> {
+        if (buffer == nullptr && bytes == nullptr) {
+            const auto attributes = volume_of(fs).attributes_of(as_utf16(path));
+            if (!attributes) return nt::fail(attributes.error());
+            const bool is_link = (*attributes & nt::file_attribute::kReparsePoint) != 0;
+            return is_link ? nt::Result<void>() : nt::fail(nt::Status::kNotAReparsePoint);
+        }
+        const auto data = volume_of(fs).reparse_point_of(as_utf16(path));
+        if (!data) return nt::fail(data.error());
+        return give(*data, buffer, bytes);
+    });
+}
+
 NTSTATUS get_security_by_name(FSP_FILE_SYSTEM* fs, PWSTR path, PUINT32 attributes, PSECURITY_DESCRIPTOR,
                               SIZE_T* descriptor_bytes) {
     return answer([&]() -> nt::Result<void> {
         const auto result = volume_of(fs).attributes_of(as_utf16(path));
-        if (!result) return nt::fail(result.error());
+        if (!result) {
+            // The attributes' place then takes where in the path the link is.
+            if (result.error() == nt::Status::kReparse && attributes != nullptr) {
+                *attributes = 0;
+                FspFileSystemFindReparsePoint(fs, get_reparse_point_by_name, nullptr, path, attributes);
+            }
+            return nt::fail(result.error());
+        }
         if (attributes != nullptr) *attributes = *result;
         if (descriptor_bytes != nullptr) *descriptor_bytes = 0;  // no descriptor: everybody may do everything
         return {};
@@ -262,6 +298,34 @@ NTSTATUS get_dir_info_by_name(FSP_FILE_SYSTEM* fs, PVOID context, PWSTR name, FS
     });
 }
 
+NTSTATUS resolve_reparse_points(FSP_FILE_SYSTEM* fs, PWSTR path, UINT32 index, BOOLEAN resolve_last,
+                                PIO_STATUS_BLOCK io, PVOID buffer, SIZE_T* bytes) {
+    return FspFileSystemResolveReparsePoints(fs, get_reparse_point_by_name, nullptr, path, index,
+                                             resolve_last, io, buffer, bytes);
+}
+
+NTSTATUS get_reparse_point(FSP_FILE_SYSTEM* fs, PVOID context, PWSTR path, PVOID buffer, SIZE_T* bytes) {
+    return answer([&]() -> nt::Result<void> {
+        const auto data = volume_of(fs).reparse_point(file_of(context), as_utf16(path));
+        if (!data) return nt::fail(data.error());
+        return give(*data, buffer, bytes);
+    });
+}
+
+NTSTATUS set_reparse_point(FSP_FILE_SYSTEM* fs, PVOID context, PWSTR path, PVOID buffer, SIZE_T bytes) {
+    return answer([&] {
+        return volume_of(fs).set_reparse_point(file_of(context), as_utf16(path),
+                                               {static_cast<const std::byte*>(buffer), bytes});
+    });
+}
+
+NTSTATUS delete_reparse_point(FSP_FILE_SYSTEM* fs, PVOID context, PWSTR path, PVOID buffer, SIZE_T bytes) {
+    return answer([&] {
+        return volume_of(fs).delete_reparse_point(file_of(context), as_utf16(path),
+                                                  {static_cast<const std::byte*>(buffer), bytes});
+    });
+}
+
 void dispatcher_stopped(FSP_FILE_SYSTEM* fs, BOOLEAN normally) {
     context_of(fs).dispatcher_stopped(normally != 0);
 }
@@ -288,6 +352,10 @@ const FSP_FILE_SYSTEM_INTERFACE& operations_table() {
         table.Rename = rename;
         table.ReadDirectory = read_directory;
         table.GetDirInfoByName = get_dir_info_by_name;
+        table.ResolveReparsePoints = resolve_reparse_points;
+        table.GetReparsePoint = get_reparse_point;
+        table.SetReparsePoint = set_reparse_point;
+        table.DeleteReparsePoint = delete_reparse_point;
         table.DispatcherStopped = dispatcher_stopped;
         return table;
     }();

@@ -53,6 +53,7 @@ FSP_FSCTL_VOLUME_PARAMS volume_params(std::u16string_view tag, std::u16string_vi
     params.CaseSensitiveSearch = 1;
     params.CasePreservedNames = 1;
     params.UnicodeOnDisk = 1;
+    params.ReparsePoints = 1;
     params.PostCleanupWhenModifiedOnly = 1;
     params.PassQueryDirectoryFileName = 1;
     params.FlushAndPurgeOnCleanup = 1;

@@ -15,7 +15,7 @@ enum class FileKind { kRegular, kDirectory, kSymlink, kOther };
 
 FileKind kind_of(const fuse::Attr& attr);
 
-// nt::file_attribute bits. A symlink has kReparsePoint only: what it points at is not known.
+// nt::file_attribute bits. A symlink has kReparsePoint only: what it points at is not known here.
 std::uint32_t nt_attributes_of(const fuse::Attr& attr);
 
 // Complete, but for hard_links, which WinFsp wants to be 0.

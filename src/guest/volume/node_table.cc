@@ -13,6 +13,11 @@ struct StringHash {
     std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
 };
 
+// Links are never changed, only replaced.
+bool is_same_link(const fuse::Attr& a, const fuse::Attr& b) {
+    return a.ino == b.ino && a.size == b.size && a.mtime == b.mtime && a.mtimensec == b.mtimensec;
+}
+
 }  // namespace
 
 struct NodeTable::Name {
@@ -44,6 +49,7 @@ struct Node {
     unsigned changes = 0;
     unsigned set_changes = 0;
     std::uint32_t cleared_write_bits = 0;
+    std::optional<std::string> link_target;
     bool mtime_is_ours = false;  // KnownAttributes says what that means
     bool atime_is_ours = false;
     bool set_aside = false;
@@ -186,6 +192,8 @@ Node* NodeTable::bind(const fuse::EntryOut& entry, Node* former) {
 }
 
 void NodeTable::accept_attributes(Node& node, const fuse::Attr& attr, TimePoint expires, Stamp asked) {
+    // Without a reference the host may have given the number to another link.
+    if (node.link_target && !is_same_link(node.attr, attr)) node.link_target.reset();
     if (node.changes > 0 || node.changed > asked) return;
     node.attr = attr;
     node.attr_expires = expires;
@@ -296,6 +304,16 @@ void NodeTable::note_directory_changed(const NodePin& directory) {
     node.attr.mtime = node.attr.ctime = now.seconds;
     node.attr.mtimensec = node.attr.ctimensec = now.nanoseconds;
     node.changed = next_stamp();
+}
+
+std::optional<std::string> NodeTable::link_target(const NodePin& node) {
+    const std::lock_guard lock(mutex_);
+    return node.node_->link_target;
+}
+
+void NodeTable::learn_link_target(const NodePin& node, std::string target) {
+    const std::lock_guard lock(mutex_);
+    node.node_->link_target = std::move(target);
 }
 
 std::uint32_t NodeTable::cleared_write_bits(const NodePin& node) {

@@ -158,6 +158,10 @@ class NodeTable {
     // A name in the directory was added or removed by this guest.
     void note_directory_changed(const NodePin& directory);
 
+    // A symlink's target as the host has it, once it was learned; the target of a node never changes.
+    std::optional<std::string> link_target(const NodePin& node);
+    void learn_link_target(const NodePin& node, std::string target);
+
     // Which write bits READONLY took away, to be given back when it is cleared (0: unknown).
     std::uint32_t cleared_write_bits(const NodePin& node);
     void set_cleared_write_bits(const NodePin& node, std::uint32_t bits);

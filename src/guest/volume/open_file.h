@@ -48,13 +48,30 @@ enum class Need { kRead, kWrite, kAppend };
 class File {
   public:
     File(NodePin node_of_file, FileKind kind_of_file, std::uint32_t open_options, std::uint32_t access)
-        : node(std::move(node_of_file)), kind(kind_of_file), options(open_options), granted_access(access) {}
+        : options(open_options), granted_access(access) {
+        become(std::move(node_of_file), kind_of_file);
+    }
 
-    const NodePin node;
-    const FileKind kind;
     const std::uint32_t options;         // nt::create_option bits
     const std::uint32_t granted_access;  // nt::access bits
     std::atomic<bool> was_written = false;
+
+    // Valid as long as the file.
+    const NodePin& node() const { return subject_.load(std::memory_order_acquire)->node; }
+    FileKind kind() const { return subject_.load(std::memory_order_acquire)->kind; }
+
+    // A link has taken the file's place, or the other way round: from now on this is what is open.
+    void become(NodePin node, FileKind kind) {
+        std::vector<std::shared_ptr<HostHandle>> handles;
+        std::shared_ptr<HostHandle> directory;
+        const std::lock_guard lock(mutex_);
+        handles_.swap(handles);
+        directory_.swap(directory);
+        snapshot_.reset();
+        // What was there before stays: somebody may be using it.
+        subjects_.push_back(std::make_unique<const Subject>(Subject{.node = std::move(node), .kind = kind}));
+        subject_.store(subjects_.back().get(), std::memory_order_release);
+    }
 
     // A host file that is already open and will do; nullptr if there is none.
     std::shared_ptr<HostHandle> handle_for(Need need) {
@@ -101,7 +118,14 @@ class File {
     }
 
   private:
+    struct Subject {
+        NodePin node;
+        FileKind kind;
+    };
+
     std::mutex mutex_;
+    std::vector<std::unique_ptr<const Subject>> subjects_;
+    std::atomic<const Subject*> subject_ = nullptr;
     std::vector<std::shared_ptr<HostHandle>> handles_;
     std::shared_ptr<HostHandle> directory_;
     std::shared_ptr<const DirectorySnapshot> snapshot_;

@@ -14,7 +14,7 @@ std::optional<Failure> refuse_as_directory(const fuse::Attr& attr) {
         case FileKind::kDirectory:
             return std::nullopt;
         case FileKind::kSymlink:
-            return Failure(nt::Status::kNotSupported);
+            return Failure(nt::Status::kReparse);
         default:
             return Failure(nt::Status::kObjectPathNotFound);
     }
@@ -59,6 +59,21 @@ HostResult<Walked> PathWalk::walk(std::span<const std::string> path, Trust trust
         at = *std::move(next);
     }
     return at;
+}
+
+HostResult<PathWalk::UpToLink> PathWalk::to_link(std::span<const std::string> path) {
+    NodePin root = session_.nodes().root();
+    const fuse::Attr root_attr = session_.nodes().attributes(root).attr;
+    UpToLink so_far{.reached = {.node = std::move(root), .attr = root_attr}};
+    for (const std::string& name : path) {
+        if (kind_of(so_far.reached.attr) == FileKind::kSymlink) break;
+        if (const auto refused = refuse_as_directory(so_far.reached.attr)) return std::unexpected(*refused);
+        auto next = step(so_far.reached.node, name, Trust::kKnown, false);
+        if (!next) return std::unexpected(next.error());
+        so_far.reached = *std::move(next);
+        ++so_far.components;
+    }
+    return so_far;
 }
 
 HostResult<Walked> PathWalk::attributes_of_root() {

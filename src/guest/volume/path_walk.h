@@ -12,6 +12,11 @@ namespace guest {
 // kFresh asks the host about every component; for a second try after what was known proved wrong.
 enum class Trust { kKnown, kFresh };
 
+// For operations that find a symlink on the way which was not there when WinFsp asked: they do not follow it.
+constexpr nt::Status not_followed(nt::Status status) {
+    return status == nt::Status::kReparse ? nt::Status::kObjectPathNotFound : status;
+}
+
 struct Walked {
     NodePin node;
     fuse::Attr attr;
@@ -22,10 +27,16 @@ class PathWalk {
     explicit PathWalk(Session& session) : session_(session) {}
 
     // Fails with kObjectPathNotFound for what is missing on the way, kObjectNameNotFound for the last
-    // component, kNotSupported for a symlink on the way (following them is not supported yet).
+    // component, kReparse for a symlink on the way: following it is the caller's business.
     HostResult<Walked> to(std::span<const std::string> path, Trust trust);
     // The directory that holds the last component.
     HostResult<NodePin> to_parent(std::span<const std::string> path, Trust trust);
+    // As far as the first symlink, which may be the last component; otherwise to the end.
+    struct UpToLink {
+        Walked reached;
+        std::size_t components = 0;  // of the path, that led there
+    };
+    HostResult<UpToLink> to_link(std::span<const std::string> path);
     // One component.
     HostResult<Walked> step(const NodePin& directory, const std::string& name, Trust trust,
                             bool needs_attributes);

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <memory>
 
+#include "guest/volume/link_target.h"
+
 namespace guest {
 namespace {
 
@@ -311,6 +313,44 @@ HostResult<fuse::EntryOut> Session::make_directory(HostNodeId directory, std::st
         return failed(Failure(nt::Status::kDeviceProtocolError));
     }
     return entry;
+}
+
+HostResult<fuse::EntryOut> Session::make_symlink(HostNodeId directory, std::string_view name,
+                                                 std::string_view target, HostOwner owner) {
+    if (!is_ours(directory.epoch)) return failed(Failure(ChannelError::kLost));
+    Call<> call(about(fuse::Opcode::kSymlink, directory, owner));
+    if (!call.request().add_name(name) || !call.request().add_string(target)) return failed(not_a_name());
+    auto entry = ask<fuse::EntryOut>(call);
+    if (entry && (entry->node == fuse::kNoNode || !is_sane(*entry))) {
+        return failed(Failure(nt::Status::kDeviceProtocolError));
+    }
+    return entry;
+}
+
+std::vector<HostResult<std::string>> Session::read_links(std::span<const HostNodeId> links) {
+    std::vector<HostResult<std::string>> targets(links.size(), failed(Failure(ChannelError::kLost)));
+    if (!std::ranges::all_of(links, [this](const HostNodeId& link) { return is_ours(link.epoch); })) {
+        return targets;
+    }
+    std::vector<std::unique_ptr<Call<>>> calls;
+    std::vector<std::array<std::byte, kMaxLinkTargetBytes + 1>> rooms(links.size());
+    for (std::size_t i = 0; i < links.size(); ++i) {
+        auto& call = calls.emplace_back(std::make_unique<Call<>>(about(fuse::Opcode::kReadLink, links[i])));
+        call->set_reply_room(rooms[i]);
+    }
+    gate_.transact(pointers_to(calls));
+    for (std::size_t i = 0; i < links.size(); ++i) {
+        const auto body = calls[i]->body();
+        if (!body) {
+            targets[i] = failed(body.error());
+        } else if (body->empty() || body->size() > kMaxLinkTargetBytes ||
+                   std::ranges::find(*body, std::byte{0}) != body->end()) {
+            targets[i] = failed(Failure(nt::Status::kDeviceProtocolError));
+        } else {
+            targets[i] = std::string(reinterpret_cast<const char*>(body->data()), body->size());
+        }
+    }
+    return targets;
 }
 
 HostResult<fuse::EntryOut> Session::link(HostNodeId node, HostNodeId directory, std::string_view name) {

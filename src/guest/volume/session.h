@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -71,6 +72,10 @@ class Session final : private ForgetSink {
                                        const fuse::CreateIn& what, HostOwner owner);
     HostResult<fuse::EntryOut> make_directory(HostNodeId directory, std::string_view name,
                                               const fuse::MkdirIn& what, HostOwner owner);
+    HostResult<fuse::EntryOut> make_symlink(HostNodeId directory, std::string_view name,
+                                            std::string_view target, HostOwner owner);
+    // READLINK of all of them at once: targets as the host has them, 1 to 4095 bytes without a NUL.
+    std::vector<HostResult<std::string>> read_links(std::span<const HostNodeId> links);
     HostResult<fuse::EntryOut> link(HostNodeId node, HostNodeId directory, std::string_view name);
     HostResult<void> unlink(HostNodeId directory, std::string_view name);
     HostResult<void> remove_directory(HostNodeId directory, std::string_view name);

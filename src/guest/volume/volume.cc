@@ -92,6 +92,21 @@ nt::Result<nt::FileInfo> Volume::entry_of(File& directory, std::u16string_view n
     return impl_->entry_of(directory, name);
 }
 
+nt::Result<std::vector<std::byte>> Volume::reparse_point(File& file, std::u16string_view) {
+    return impl_->reparse_point(file);
+}
+nt::Result<std::vector<std::byte>> Volume::reparse_point_of(std::u16string_view path) {
+    return impl_->reparse_point_of(path);
+}
+nt::Result<void> Volume::set_reparse_point(File& file, std::u16string_view path,
+                                           std::span<const std::byte> data) {
+    return impl_->set_reparse_point(file, path, data);
+}
+nt::Result<void> Volume::delete_reparse_point(File& file, std::u16string_view path,
+                                              std::span<const std::byte> data) {
+    return impl_->delete_reparse_point(file, path, data);
+}
+
 // The volume as a whole
 
 Volume::Impl::~Impl() {
@@ -123,7 +138,12 @@ nt::Result<std::uint32_t> Volume::Impl::attributes_of(std::u16string_view path) 
     if (!components) return nt::fail(components.error());
     const auto walked = walk_.to(*components, Trust::kKnown);
     if (!walked) return fail(walked.error());
-    return nt_attributes_of(walked->attr);
+    std::uint32_t attributes = nt_attributes_of(walked->attr);
+    if (kind_of(walked->attr) == FileKind::kSymlink &&
+        leads_to_directory(walked->node, std::span(*components).first(components->size() - 1))) {
+        attributes |= nt::file_attribute::kDirectory;
+    }
+    return attributes;
 }
 
 nt::Result<void> Volume::Impl::flush_volume() {

@@ -16,6 +16,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "guest/volume/channel.h"
 #include "nt/file.h"
@@ -122,7 +123,7 @@ class Volume {
     nt::Result<VolumeInfo> volume_info();
 
     // What GetSecurityByName asks: the attributes of a name. kObjectPathNotFound if a directory on the way is
-    // missing.
+    // missing, kReparse if one is a symbolic link.
     nt::Result<std::uint32_t> attributes_of(std::u16string_view path);
 
     // Makes a new file or directory; kObjectNameCollision if the name exists and the disposition is kCreate.
@@ -164,6 +165,19 @@ class Volume {
                                     const std::function<bool(const DirectoryEntry&)>& add);
     // One entry by name, as read_directory would give it; kObjectNameNotFound.
     nt::Result<nt::FileInfo> entry_of(File& directory, std::u16string_view name);
+
+    // A symbolic link's REPARSE_DATA_BUFFER, for a program that opened the link itself; kNotAReparsePoint.
+    nt::Result<std::vector<std::byte>> reparse_point(File& file, std::u16string_view path);
+    // The same by name, for following it: kObjectPathNotFound for a target outside the share.
+    nt::Result<std::vector<std::byte>> reparse_point_of(std::u16string_view path);
+    // Makes a symbolic link of an empty file or directory, or gives a link another target. The file, and
+    // every other that is open by the same name, is the link afterwards. kNotSupported: not a symbolic link,
+    // a target outside the share, or a file with data; kDirectoryNotEmpty; kIoReparseDataInvalid and
+    // kIoReparseTagInvalid for a malformed buffer.
+    nt::Result<void> set_reparse_point(File& file, std::u16string_view path, std::span<const std::byte> data);
+    // Makes an empty file or directory of a link; `data` is a header without data.
+    nt::Result<void> delete_reparse_point(File& file, std::u16string_view path,
+                                          std::span<const std::byte> data);
 
     Session& session() noexcept;
 

@@ -6,11 +6,11 @@
 namespace guest {
 
 nt::Result<nt::FileInfo> Volume::Impl::file_info(File& file) {
-    const KnownAttributes known = nodes().attributes(file.node);
+    const KnownAttributes known = nodes().attributes(file.node());
     if (known.fresh && (known.mtime_is_ours || known.atime_is_ours)) return info_with_our_times(file, known);
     const auto attr = current_attributes(file);
     if (!attr) return fail(attr.error());
-    return file_info_of(*attr);
+    return info_of(file.node(), *attr);
 }
 
 // A program asks for the times of what this guest has just made or written. They are this guest's, to the
@@ -24,34 +24,34 @@ nt::Result<nt::FileInfo> Volume::Impl::info_with_our_times(File& file, const Kno
         times.atimensec = known.attr.atimensec;
     }
     const auto attr = change_attributes(file, times);
-    if (attr) return file_info_of(*attr);
+    if (attr) return info_of(file.node(), *attr);
     if (attr.error().error() == fuse::Errno::kNone) return fail(attr.error());
     const auto theirs = current_attributes(file);  // the host will not have them: its own times count
     if (!theirs) return fail(theirs.error());
-    return file_info_of(*theirs);
+    return info_of(file.node(), *theirs);
 }
 
 // Space that was set aside and not used goes back when the last handle is closed.
 void Volume::Impl::give_up_set_aside(File& file) {
-    if (file.kind != FileKind::kRegular || !nodes().take_set_aside(file.node)) return;
-    nodes().distrust_attributes(file.node);  // others may have written to the file: cut where it ends now
+    if (file.kind() != FileKind::kRegular || !nodes().take_set_aside(file.node())) return;
+    nodes().distrust_attributes(file.node());  // others may have written to the file: cut where it ends now
     const auto attr = current_attributes(file);
     if (attr)
         static_cast<void>(change_attributes(file, {.valid = fuse::set_attr::kSize, .size = attr->size}));
 }
 
 HostResult<fuse::Attr> Volume::Impl::current_attributes(File& file) {
-    const KnownAttributes known = nodes().attributes(file.node);
+    const KnownAttributes known = nodes().attributes(file.node());
     if (known.fresh) return known.attr;
     std::optional<HostFileHandle> host_file;
     const auto handle = file.any_handle();
     if (handle != nullptr) host_file = handle->handle();
-    const auto id = walk_.id_of(file.node);
+    const auto id = walk_.id_of(file.node());
     if (!id) return std::unexpected(id.error());
     const Asked asked = nodes().ask_now();
     const auto reply = session_->get_attributes(*id, host_file);
     if (!reply) return std::unexpected(reply.error());
-    nodes().learn_attributes(file.node, *reply, asked);
+    nodes().learn_attributes(file.node(), *reply, asked);
     return reply->attr;
 }
 
@@ -60,9 +60,9 @@ HostResult<fuse::Attr> Volume::Impl::change_attributes(File& file, const fuse::S
     const auto handle = file.any_handle();
     const bool cuts = (change.valid & fuse::set_attr::kSize) != 0;
     if (handle != nullptr && (handle->can_write() || !cuts)) host_file = handle->handle();
-    const auto id = walk_.id_of(file.node);
+    const auto id = walk_.id_of(file.node());
     if (!id) return std::unexpected(id.error());
-    AttributeChange changing(nodes(), file.node, AttributeChange::Kind::kSet);
+    AttributeChange changing(nodes(), file.node(), AttributeChange::Kind::kSet);
     const Asked asked = nodes().ask_now();
     const auto reply = session_->set_attributes(*id, host_file, change);
     if (!reply) return std::unexpected(reply.error());
@@ -73,18 +73,18 @@ HostResult<fuse::Attr> Volume::Impl::change_attributes(File& file, const fuse::S
 std::uint32_t Volume::Impl::mode_for(const File& file, const fuse::Attr& attr, bool read_only) {
     constexpr std::uint32_t kOwnerMayWrite = 0200;
     const std::uint32_t mode = attr.mode & ~fuse::mode::kTypeMask;
-    if (!read_only) return mode | kOwnerMayWrite | nodes().cleared_write_bits(file.node);
+    if (!read_only) return mode | kOwnerMayWrite | nodes().cleared_write_bits(file.node());
     if (without_write_bits(mode) != mode) {
-        nodes().set_cleared_write_bits(file.node, mode & ~without_write_bits(mode));
+        nodes().set_cleared_write_bits(file.node(), mode & ~without_write_bits(mode));
     }
     return without_write_bits(mode);
 }
 
 nt::Result<nt::FileInfo> Volume::Impl::overwrite(File& file, std::uint32_t attributes,
                                                  bool replace_attributes, std::uint64_t allocation_size) {
-    if (file.kind != FileKind::kRegular) return nt::fail(nt::Status::kAccessDenied);
+    if (file.kind() != FileKind::kRegular) return nt::fail(nt::Status::kAccessDenied);
     fuse::SetAttrIn change{.valid = fuse::set_attr::kSize, .size = 0};
-    const fuse::Attr known = nodes().attributes(file.node).attr;
+    const fuse::Attr known = nodes().attributes(file.node()).attr;
     const bool was_read_only = without_write_bits(known.mode) == known.mode;
     const bool read_only = (attributes & nt::file_attribute::kReadOnly) != 0;
     if (read_only != was_read_only && (read_only || replace_attributes)) {
@@ -95,7 +95,7 @@ nt::Result<nt::FileInfo> Volume::Impl::overwrite(File& file, std::uint32_t attri
     if (!attr) return fail(attr.error());
     if (allocation_size > 0) {
         set_aside(file, allocation_size);
-        attr = nodes().attributes(file.node).attr;
+        attr = nodes().attributes(file.node()).attr;
     }
     return file_info_of(*attr);
 }
@@ -116,7 +116,7 @@ nt::Result<nt::FileInfo> Volume::Impl::set_basic_info(File& file, const BasicInf
         if (!attr) return fail(attr.error());
         const bool read_only = (*change.attributes & attribute::kReadOnly) != 0;
         const bool was_read_only = without_write_bits(attr->mode) == attr->mode;
-        if (read_only != was_read_only && file.kind != FileKind::kSymlink) {
+        if (read_only != was_read_only && file.kind() != FileKind::kSymlink) {
             set.valid |= fuse::set_attr::kMode;
             set.mode = mode_for(file, *attr, read_only);
         }
@@ -142,18 +142,18 @@ nt::Result<nt::FileInfo> Volume::Impl::set_basic_info(File& file, const BasicInf
     if (set.valid == 0) return file_info(file);
     const auto attr = change_attributes(file, set);
     if (!attr) return fail(attr.error());
-    return file_info_of(*attr);
+    return info_of(file.node(), *attr);
 }
 
 nt::Result<nt::FileInfo> Volume::Impl::set_size(File& file, std::uint64_t bytes, SizeKind kind) {
-    if (file.kind != FileKind::kRegular) return nt::fail(nt::Status::kInvalidDeviceRequest);
+    if (file.kind() != FileKind::kRegular) return nt::fail(nt::Status::kInvalidDeviceRequest);
     if (bytes > INT64_MAX) return nt::fail(nt::Status::kInvalidParameter);
     if (kind == SizeKind::kAllocation) {
         const auto attr = current_attributes(file);
         if (!attr) return fail(attr.error());
         if (bytes >= attr->size) {
             if (bytes > file_info_of(*attr).allocation_size) set_aside(file, bytes);
-            return file_info_of(nodes().attributes(file.node).attr);
+            return file_info_of(nodes().attributes(file.node()).attr);
         }
     }
     const auto attr = change_attributes(file, {.valid = fuse::set_attr::kSize, .size = bytes});
@@ -165,7 +165,7 @@ nt::Result<nt::FileInfo> Volume::Impl::set_size(File& file, std::uint64_t bytes,
 void Volume::Impl::set_aside(File& file, std::uint64_t bytes) {
     const auto handle = handle_for(file, Need::kWrite);
     if (!handle) return;
-    AttributeChange change(nodes(), file.node, AttributeChange::Kind::kWrite);
+    AttributeChange change(nodes(), file.node(), AttributeChange::Kind::kWrite);
     if (session_->allocate((*handle)->node(), (*handle)->handle(), 0,
                            std::min<std::uint64_t>(bytes, INT64_MAX))) {
         change.allocated(bytes);

@@ -39,10 +39,11 @@ struct Volume::Impl::Listing {
         fuse::Dirent dirent;
     };
     std::vector<Pending> pending;  // names whose attributes are not known yet
+    std::vector<FoundLink> links;
     std::uint64_t offset = 0;
 
     HostResult<void> advance(const fuse::Dirent& last) {
-        if (last.off == offset || snapshot->size() + pending.size() > kMaxEntries) {
+        if (last.off == offset || snapshot->size() + pending.size() + links.size() > kMaxEntries) {
             return std::unexpected(protocol_error());
         }
         offset = last.off;
@@ -52,11 +53,11 @@ struct Volume::Impl::Listing {
 
 HostResult<std::shared_ptr<HostHandle>> Volume::Impl::directory_handle(File& directory) {
     if (auto handle = directory.borrow_directory()) return handle;
-    const auto id = walk_.id_of(directory.node);
+    const auto id = walk_.id_of(directory.node());
     if (!id) return std::unexpected(id.error());
     const auto opened = session_->open_directory(*id);
     if (!opened) return std::unexpected(opened.error());
-    return std::make_shared<HostHandle>(*session_, directory.node, *opened, HostHandle::Type::kDirectory,
+    return std::make_shared<HostHandle>(*session_, directory.node(), *opened, HostHandle::Type::kDirectory,
                                         fuse::open_flag::kReadOnly);
 }
 
@@ -89,7 +90,11 @@ HostResult<bool> Volume::Impl::is_empty(File& directory) {
 HostResult<std::shared_ptr<const DirectorySnapshot>> Volume::Impl::read_all_entries(File& directory) {
     auto handle = directory_handle(directory);
     if (!handle) return std::unexpected(handle.error());
-    Listing listing{.directory = directory.node, .id = (*handle)->node(), .handle = *handle, .pending = {}};
+    Listing listing{.directory = directory.node(),
+                    .id = (*handle)->node(),
+                    .handle = *handle,
+                    .pending = {},
+                    .links = {}};
     bool plus = session_->limits().read_dir_plus;
     if (plus) {
         const auto done = read_with_attributes(listing);
@@ -104,10 +109,11 @@ HostResult<std::shared_ptr<const DirectorySnapshot>> Volume::Impl::read_all_entr
     }
     if (auto done = look_up_pending(listing); !done) return std::unexpected(done.error());
     directory.give_back_directory(std::move(*handle));
+    show_links(listing.links, listing.directory, *listing.snapshot);
 
-    if (directory.node != nodes().root()) {
-        const nt::FileInfo own = file_info_of(nodes().attributes(directory.node).attr);
-        const auto home = nodes().home_of(directory.node);
+    if (directory.node() != nodes().root()) {
+        const nt::FileInfo own = file_info_of(nodes().attributes(directory.node()).attr);
+        const auto home = nodes().home_of(directory.node());
         listing.snapshot->add(u".", own);
         listing.snapshot->add(u"..", home ? file_info_of(nodes().attributes(home->directory).attr) : own);
     }
@@ -192,7 +198,9 @@ HostResult<void> Volume::Impl::read_names(Listing& listing) {
 
 void Volume::Impl::show(Listing& listing, std::string_view name, const fuse::Attr& attr) {
     const auto guest_name = guest_name_of(name);
-    if (guest_name && name.size() <= kMaxHostNameBytes) {
+    if (guest_name && name.size() <= kMaxHostNameBytes && kind_of(attr) == FileKind::kSymlink) {
+        listing.links.push_back({.host_name = std::string(name), .guest_name = *guest_name, .attr = attr});
+    } else if (guest_name && name.size() <= kMaxHostNameBytes) {
         listing.snapshot->add(*guest_name, file_info_of(attr));
     } else {
         log_once(Unstored::kUnlistableName, "a host file is not shown: its name is longer than 255 bytes");
@@ -238,7 +246,7 @@ HostResult<void> Volume::Impl::look_up_pending(Listing& listing) {
 
 nt::Result<bool> Volume::Impl::read_directory(File& directory, std::optional<std::u16string_view> marker,
                                               const std::function<bool(const DirectoryEntry&)>& add) {
-    if (directory.kind != FileKind::kDirectory) return nt::fail(nt::Status::kInvalidParameter);
+    if (directory.kind() != FileKind::kDirectory) return nt::fail(nt::Status::kInvalidParameter);
     auto snapshot = directory.snapshot();
     if (!marker || snapshot == nullptr) {
         auto read = read_all_entries(directory);
@@ -253,12 +261,12 @@ nt::Result<bool> Volume::Impl::read_directory(File& directory, std::optional<std
 }
 
 nt::Result<nt::FileInfo> Volume::Impl::entry_of(File& directory, std::u16string_view name) {
-    if (directory.kind != FileKind::kDirectory) return nt::fail(nt::Status::kInvalidParameter);
+    if (directory.kind() != FileKind::kDirectory) return nt::fail(nt::Status::kInvalidParameter);
     const auto host_name = host_name_of(name);
     if (!host_name) return nt::fail(host_name.error());
-    const auto walked = walk_.step(directory.node, *host_name, Trust::kKnown, true);
+    const auto walked = walk_.step(directory.node(), *host_name, Trust::kKnown, true);
     if (!walked) return fail(walked.error());
-    return file_info_of(walked->attr);
+    return info_of(walked->node, walked->attr);
 }
 
 }  // namespace guest

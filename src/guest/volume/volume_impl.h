@@ -57,6 +57,15 @@ class Volume::Impl {
                                     const std::function<bool(const DirectoryEntry&)>& add);
     nt::Result<nt::FileInfo> entry_of(File& directory, std::u16string_view name);
 
+    // volume_links.cc
+    nt::Result<std::vector<std::byte>> reparse_point_of(std::u16string_view path);
+    nt::Result<std::vector<std::byte>> reparse_point(const File& file);
+
+    // volume_reparse.cc
+    nt::Result<void> set_reparse_point(File& file, std::u16string_view path, std::span<const std::byte> data);
+    nt::Result<void> delete_reparse_point(File& file, std::u16string_view path,
+                                          std::span<const std::byte> data);
+
   private:
     // Things that a host cannot store yet and that are accepted without a word to the program.
     enum class Unstored : std::size_t {
@@ -136,6 +145,39 @@ class Volume::Impl {
     HostResult<void> look_up_pending(Listing& listing);
     void show(Listing& listing, std::string_view name, const fuse::Attr& attr);
 
+    // volume_links.cc
+    struct FoundLink {
+        std::string host_name;
+        std::u16string guest_name;
+        fuse::Attr attr;
+    };
+    HostResult<std::string> target_of(const NodePin& link);
+    void learn_targets(std::span<const NodePin> links);
+    std::optional<std::vector<std::string>> path_of(NodePin directory);
+    // Whether a link that lies in `directory` ends at a directory of the share. Costs a READLINK the first
+    // time and LOOKUPs for what is not known of its target.
+    bool leads_to_directory(const NodePin& link, std::span<const std::string> directory);
+    bool leads_to_directory(const NodePin& link);
+    // As file_info_of; links to directories are directories.
+    nt::FileInfo info_of(const NodePin& node, const fuse::Attr& attr);
+    void show_links(std::span<const FoundLink> links, const NodePin& directory, DirectorySnapshot& snapshot);
+
+    // volume_reparse.cc
+    struct Replacement {
+        std::string name;  // in the same directory, until it is in its place
+        NodePin node;
+        TimePoint expires;  // what the host says of the name
+    };
+    nt::Result<void> check_holds_nothing(File& file);
+    HostResult<Replacement> make_under(const Place& place, std::string name, FileKind kind,
+                                       const std::string& target);
+    HostResult<Replacement> make_replacement(const Place& place, FileKind kind, const std::string& target);
+    HostResult<void> put_in_place(File& file, std::span<const std::string> path, FileKind kind,
+                                  const std::string& target, Trust trust);
+    HostResult<void> exchange(const Place& place, const std::string& name, bool old_is_directory,
+                              const Replacement& made, bool new_is_directory);
+    void become(const NodePin& old, const NodePin& node, FileKind kind);
+
     const std::unique_ptr<Session> session_;
     const VolumeOptions options_;
     const HostOwner owner_;
@@ -146,5 +188,19 @@ class Volume::Impl {
     std::mutex files_mutex_;
     std::unordered_map<File*, std::shared_ptr<File>> files_;
 };
+
+// Does something to a name that exists. Those hosts answer EIO both if there is no reference and if there is
+// no such name: a LOOKUP brings the one or tells the other.
+template <typename Operation>
+HostResult<void> Volume::Impl::on_child(const Place& place, const std::string& name, Operation operation) {
+    constexpr int kAttempts = 8;  // others may take the name away and bring it back meanwhile
+    HostResult<void> done = operation();
+    for (int i = 0; i < kAttempts && !done && done.error().is(fuse::Errno::kEIO); ++i) {
+        const auto child = walk_.step(place.directory, name, Trust::kFresh, false);
+        if (!child) return std::unexpected(child.error());
+        done = operation();
+    }
+    return done;
+}
 
 }  // namespace guest

@@ -18,12 +18,12 @@ std::string text_of(std::span<const std::string> path) {
 }  // namespace
 
 nt::Result<void> Volume::Impl::can_delete(File& file) {
-    if (file.node == nodes().root()) return nt::fail(nt::Status::kCannotDelete);
+    if (file.node() == nodes().root()) return nt::fail(nt::Status::kCannotDelete);
     const auto attr = current_attributes(file);
     if (!attr) return fail(attr.error());
     if ((nt_attributes_of(*attr) & nt::file_attribute::kReadOnly) != 0)
         return nt::fail(nt::Status::kCannotDelete);
-    if (file.kind != FileKind::kDirectory) return {};
+    if (file.kind() != FileKind::kDirectory) return {};
     const auto empty = is_empty(file);
     if (!empty) return fail(empty.error());
     if (!*empty) return nt::fail(nt::Status::kDirectoryNotEmpty);
@@ -47,40 +47,26 @@ void Volume::Impl::cleanup(File& file, std::u16string_view path, const CleanupAc
         nt::hex(removed.error().status()));
 }
 
-// Does something to a name that exists. Those hosts answer EIO both if there is no reference and if there is
-// no such name: a LOOKUP brings the one or tells the other.
-template <typename Operation>
-HostResult<void> Volume::Impl::on_child(const Place& place, const std::string& name, Operation operation) {
-    constexpr int kAttempts = 8;  // others may take the name away and bring it back meanwhile
-    HostResult<void> done = operation();
-    for (int i = 0; i < kAttempts && !done && done.error().is(fuse::Errno::kEIO); ++i) {
-        const auto child = walk_.step(place.directory, name, Trust::kFresh, false);
-        if (!child) return std::unexpected(child.error());
-        done = operation();
-    }
-    return done;
-}
-
 HostResult<void> Volume::Impl::remove_name(std::span<const std::string> path, File& file, Trust trust) {
     const auto place = place_of(path, trust);
     if (!place) return std::unexpected(place.error());
     const std::string& name = path.back();
     const KnownName known = nodes().find(place->directory, name);
-    if (known.state == KnownName::State::kPresent && known.node != file.node) {
+    if (known.state == KnownName::State::kPresent && known.node != file.node()) {
         // Another file has taken the name: it is not ours to delete.
         return std::unexpected(Failure(fuse::Errno::kENOENT));
     }
     // Some hosts (QEMU's C daemon) remove and rename only what they have given a reference to.
-    if (!file.node.id()) static_cast<void>(walk_.id_of(file.node));
+    if (!file.node().id()) static_cast<void>(walk_.id_of(file.node()));
 
     NameChange change(nodes(), place->directory, name);
     const auto done = on_child(*place, name, [&] {
-        return file.kind == FileKind::kDirectory ? session_->remove_directory(place->directory_id, name)
-                                                 : session_->unlink(place->directory_id, name);
+        return file.kind() == FileKind::kDirectory ? session_->remove_directory(place->directory_id, name)
+                                                   : session_->unlink(place->directory_id, name);
     });
     if (!done) return done;
     change.is_gone();
-    nodes().distrust_attributes(file.node);
+    nodes().distrust_attributes(file.node());
     nodes().note_directory_changed(place->directory);
     return {};
 }
@@ -94,7 +80,7 @@ nt::Result<void> Volume::Impl::rename(const File& file, std::u16string_view from
     if (*old_path == *new_path) return {};
     const auto done =
         with_second_try([&](Trust trust) { return rename_once(file, *old_path, *new_path, replace, trust); });
-    if (!done) return fail(done.error());
+    if (!done) return nt::fail(not_followed(done.error().status()));
     return {};
 }
 
@@ -108,12 +94,21 @@ HostResult<void> Volume::Impl::rename_once(const File& file, std::span<const std
     if (!target_place) return std::unexpected(target_place.error());
     const auto source = walk_.step(source_place->directory, from_name, trust, false);
     if (!source) return std::unexpected(source.error());
-    if (source->attr.ino != nodes().attributes(file.node).attr.ino) {
+    if (source->attr.ino != nodes().attributes(file.node()).attr.ino) {
         // Another file has taken the name: it is not ours to rename.
         return std::unexpected(Failure(nt::Status::kObjectNameNotFound));
     }
     const bool is_directory = kind_of(source->attr) == FileKind::kDirectory;
     if (!source->node.id()) static_cast<void>(walk_.id_of(source->node));
+    if (replace) {
+        // NT replaces no directory, and a link to one is one.
+        const KnownName target = nodes().find(target_place->directory, to_name);
+        if (target.state == KnownName::State::kPresent &&
+            kind_of(target.attributes.attr) == FileKind::kSymlink && target.node != source->node &&
+            leads_to_directory(target.node, to.first(to.size() - 1))) {
+            return std::unexpected(Failure(nt::Status::kAccessDenied));
+        }
+    }
     keep_reachable(target_place->directory, to_name);
 
     NameChange leaves(nodes(), source_place->directory, from_name);

@@ -40,10 +40,11 @@ std::optional<Need> need_of(std::uint32_t granted) {
 }  // namespace
 
 Opened Volume::Impl::add_file(std::shared_ptr<File> file, const fuse::Attr& attr) {
+    const nt::FileInfo info = info_of(file->node(), attr);
     File* const raw = file.get();
     const std::lock_guard lock(files_mutex_);
     files_.emplace(raw, std::move(file));
-    return {.file = raw, .info = file_info_of(attr)};
+    return {.file = raw, .info = info};
 }
 
 void Volume::Impl::close(File* file) noexcept {
@@ -58,7 +59,7 @@ void Volume::Impl::close(File* file) noexcept {
 bool Volume::Impl::is_open_elsewhere(const NodePin& node, const File* besides) {
     const std::lock_guard lock(files_mutex_);
     for (const auto& [raw, file] : files_) {
-        if (raw != besides && file->node == node) return true;
+        if (raw != besides && file->node() == node) return true;
     }
     return false;
 }
@@ -73,12 +74,12 @@ void Volume::Impl::keep_reachable(const NodePin& directory, std::string_view nam
 
 HostResult<std::shared_ptr<HostHandle>> Volume::Impl::handle_for(File& file, Need need) {
     if (auto handle = file.handle_for(need)) return handle;
-    if (file.kind != FileKind::kRegular) {
+    if (file.kind() != FileKind::kRegular) {
         // Opening a FIFO or a device on the host could block it or do harm.
-        return std::unexpected(Failure(file.kind == FileKind::kOther ? nt::Status::kAccessDenied
-                                                                     : nt::Status::kInvalidDeviceRequest));
+        return std::unexpected(Failure(file.kind() == FileKind::kOther ? nt::Status::kAccessDenied
+                                                                       : nt::Status::kInvalidDeviceRequest));
     }
-    const auto id = walk_.id_of(file.node);
+    const auto id = walk_.id_of(file.node());
     if (!id) return std::unexpected(id.error());
     std::uint32_t flags = open_flags(file, need);
     auto opened = session_->open_file(*id, flags);
@@ -89,7 +90,8 @@ HostResult<std::shared_ptr<HostHandle>> Volume::Impl::handle_for(File& file, Nee
         opened = session_->open_file(*id, flags);
     }
     if (!opened) return std::unexpected(opened.error());
-    auto handle = std::make_shared<HostHandle>(*session_, file.node, *opened, HostHandle::Type::kFile, flags);
+    auto handle =
+        std::make_shared<HostHandle>(*session_, file.node(), *opened, HostHandle::Type::kFile, flags);
     file.add_handle(handle);
     return handle;
 }
@@ -98,7 +100,7 @@ nt::Result<Opened> Volume::Impl::open(std::u16string_view path, const OpenParame
     const auto components = host_path_of(path);
     if (!components) return nt::fail(components.error());
     auto opened = with_second_try([&](Trust trust) { return open_existing(*components, parameters, trust); });
-    if (!opened) return fail(opened.error());
+    if (!opened) return nt::fail(not_followed(opened.error().status()));
     return *opened;
 }
 
@@ -112,13 +114,18 @@ HostResult<Opened> Volume::Impl::open_existing(std::span<const std::string> path
     const FileKind kind = kind_of(walked->attr);
     const auto refuse = [](nt::Status status) { return std::unexpected(Failure(status)); };
     if (kind == FileKind::kSymlink && (parameters.options & nt::create_option::kOpenReparsePoint) == 0) {
-        return refuse(nt::Status::kNotSupported);
+        // It was none when WinFsp asked, or WinFsp would have followed it.
+        return refuse(nt::Status::kReparsePointNotResolved);
     }
-    if ((parameters.options & nt::create_option::kDirectoryFile) != 0 && kind != FileKind::kDirectory) {
-        return refuse(nt::Status::kNotADirectory);
-    }
-    if ((parameters.options & nt::create_option::kNonDirectoryFile) != 0 && kind == FileKind::kDirectory) {
-        return refuse(nt::Status::kFileIsADirectory);
+    constexpr std::uint32_t kKindMatters =
+        nt::create_option::kDirectoryFile | nt::create_option::kNonDirectoryFile;
+    if ((parameters.options & kKindMatters) != 0) {
+        const bool directory =
+            kind == FileKind::kDirectory ||
+            (kind == FileKind::kSymlink && leads_to_directory(walked->node, path.first(path.size() - 1)));
+        const bool wants_directory = (parameters.options & nt::create_option::kDirectoryFile) != 0;
+        if (wants_directory && !directory) return refuse(nt::Status::kNotADirectory);
+        if (!wants_directory && directory) return refuse(nt::Status::kFileIsADirectory);
     }
     auto file =
         std::make_shared<File>(std::move(walked->node), kind, parameters.options, parameters.granted_access);
@@ -176,7 +183,7 @@ nt::Result<Opened> Volume::Impl::create_new(std::u16string_view path, const Crea
     });
     if (opened) return *opened;
     // A new name's ENOENT and ENOTDIR speak of the directory it was to be in.
-    return nt::fail(path_status(opened.error().status()));
+    return nt::fail(not_followed(path_status(opened.error().status())));
 }
 
 HostResult<Opened> Volume::Impl::create_file(std::span<const std::string> path,

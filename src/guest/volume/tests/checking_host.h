@@ -30,6 +30,7 @@ struct HostOptions {
     double missing_seconds = 0;  // of names that do not exist
     bool read_dir_plus = true;
     bool no_replace = true;  // RENAME_NOREPLACE
+    bool exchange = true;    // RENAME_EXCHANGE
     bool hard_links = true;
     bool needs_references =
         false;  // like QEMU's C daemon: names whose node the guest does not hold cannot be changed
@@ -60,6 +61,7 @@ class CheckingHost final : public Channel {
     void make_directory(std::string_view path);
     void make_file(std::string_view path, std::string_view content, std::uint32_t mode = 0644);
     void make_special(std::string_view path, std::uint32_t mode);  // with type bits
+    void make_symlink(std::string_view path, std::string_view target);
     void remove(std::string_view path);
     void move(std::string_view from, std::string_view to);
     void append(std::string_view path, std::string_view content);
@@ -121,6 +123,8 @@ class CheckingHost final : public Channel {
     std::int32_t create(Request& request);
     std::int32_t mkdir(Request& request);
     std::int32_t link(Request& request);
+    std::int32_t symlink(Request& request);
+    std::int32_t read_link(Request& request);
     std::int32_t unlink(Request& request);
     std::int32_t rename(Request& request);
     std::int32_t do_open(Request& request);

@@ -59,6 +59,11 @@ class CheckingHost::Reader {
         return value;
     }
     std::string name() {
+        std::string text = string();
+        if (!fuse::is_component(text) || text == "." || text == "..") good_ = false;
+        return text;
+    }
+    std::string string() {
         const auto end = std::find(rest_.begin(), rest_.end(), std::byte{0});
         if (end == rest_.end()) {
             good_ = false;
@@ -67,7 +72,6 @@ class CheckingHost::Reader {
         std::string text(reinterpret_cast<const char*>(rest_.data()),
                          static_cast<std::size_t>(end - rest_.begin()));
         rest_ = rest_.subspan(text.size() + 1);
-        if (!fuse::is_component(text) || text == "." || text == "..") good_ = false;
         return text;
     }
     std::string_view payload() {

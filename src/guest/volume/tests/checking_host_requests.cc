@@ -28,6 +28,10 @@ std::int32_t CheckingHost::perform(Request& request) {
             return mkdir(request);
         case Opcode::kLink:
             return link(request);
+        case Opcode::kSymlink:
+            return symlink(request);
+        case Opcode::kReadLink:
+            return read_link(request);
         case Opcode::kUnlink:
         case Opcode::kRmdir:
             return unlink(request);
@@ -213,6 +217,32 @@ std::int32_t CheckingHost::link(Request& request) {
     return 0;
 }
 
+std::int32_t CheckingHost::symlink(Request& request) {
+    const std::string name = request.reader.name();
+    const std::string target = request.reader.string();
+    const InodePtr parent = directory(request.header.node);
+    if (target.empty()) complain("a SYMLINK without a target");
+    if (parent == nullptr || parent->nlink == 0) return kNoEntry;
+    if (name.size() > 255) return kNameTooLong;
+    if (parent->children.contains(name)) return kExists;
+    const InodePtr inode = make_child(*parent, name, request.header, fuse::mode::kSymlink | 0777);
+    inode->data = target;
+    append_to(request.body, give(inode));
+    return 0;
+}
+
+std::int32_t CheckingHost::read_link(Request& request) {
+    const InodePtr inode = node(request.header.node);
+    if (inode == nullptr) return kNoEntry;
+    if ((inode->mode & fuse::mode::kTypeMask) != fuse::mode::kSymlink) {
+        complain("a READLINK of what is no link");
+        return kInvalid;
+    }
+    const auto target = std::as_bytes(std::span(inode->data));
+    request.body.assign(target.begin(), target.end());
+    return 0;
+}
+
 std::int32_t CheckingHost::unlink(Request& request) {
     const std::string name = request.reader.name();
     const InodePtr parent = directory(request.header.node);
@@ -246,9 +276,17 @@ std::int32_t CheckingHost::rename(Request& request) {
     if (!may_change(*from, from_name)) return kIoError;
     const auto source = from->children.find(from_name);
     if (source == from->children.end()) return kNoEntry;
-    if (in.flags != 0 && !options_.no_replace) return kInvalid;
+    if (in.flags == fuse::kRenameNoReplace && !options_.no_replace) return kInvalid;
+    if (in.flags == fuse::kRenameExchange && !options_.exchange) return kInvalid;
     const InodePtr moved = source->second;
     const auto target = to->children.find(to_name);
+    if (in.flags == fuse::kRenameExchange) {
+        if (target == to->children.end()) return kNoEntry;
+        std::swap(source->second, target->second);
+        touch(*from);
+        touch(*to);
+        return 0;
+    }
     if (target != to->children.end()) {
         if (in.flags == fuse::kRenameNoReplace) return kExists;
         if (target->second->is_directory() && !moved->is_directory()) return kIsADirectory;

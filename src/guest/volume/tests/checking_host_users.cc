@@ -43,6 +43,11 @@ void CheckingHost::make_special(std::string_view path, std::uint32_t mode) {
     make(path, mode);
 }
 
+void CheckingHost::make_symlink(std::string_view path, std::string_view target) {
+    const std::lock_guard lock(mutex_);
+    make(path, fuse::mode::kSymlink | 0777)->data = target;
+}
+
 void CheckingHost::make_file(std::string_view path, std::string_view content, std::uint32_t mode) {
     const std::lock_guard lock(mutex_);
     make(path, fuse::mode::kRegular | mode)->data = content;

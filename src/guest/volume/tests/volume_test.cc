@@ -340,18 +340,6 @@ TEST_F(Files, VolumeInfo_HonoursFragmentSizeAndReservedBlocks) {
     EXPECT_EQ(space->free_bytes, 500U * 4096);
 }
 
-TEST_F(Files, Symlinks_AreShownAndNotFollowedYet) {
-    host().make_special("link", fuse::mode::kSymlink | 0777);
-    EXPECT_EQ(volume().attributes_of(u"\\link"), nt::file_attribute::kReparsePoint);
-    EXPECT_EQ(open(u"\\link", kAttributesOnly).error(), Status::kNotSupported);
-    EXPECT_EQ(volume().attributes_of(u"\\link\\x"), nt::fail(Status::kNotSupported));
-    const auto opened = open(u"\\link", kAttributesOnly, nt::create_option::kOpenReparsePoint);
-    ASSERT_TRUE(opened);
-    EXPECT_EQ(opened->info.reparse_tag, nt::kReparseTagSymlink);
-    volume().close(opened->file);
-    EXPECT_EQ(remove(u"\\link", nt::create_option::kOpenReparsePoint), Status::kSuccess);
-}
-
 TEST_F(Files, Fifos_AreNeverOpenedOnTheHost) {
     host().make_special("pipe", fuse::mode::kFifo | 0644);
     EXPECT_EQ(open(u"\\pipe", kRead).error(), Status::kAccessDenied);

@@ -101,8 +101,8 @@ nt::Result<Resolved> resolve_reparse_points(const ReparsePointByName& lookup, st
         components = spliced(before, at, link->name);
         // What was looked at before need not be again.
         const auto [same, unused] =
-            std::mismatch(before.begin(), before.begin() + static_cast<std::ptrdiff_t>(at), components.begin(),
-                          components.end());
+            std::mismatch(before.begin(), before.begin() + static_cast<std::ptrdiff_t>(at),
+                          components.begin(), components.end());
         at = static_cast<std::size_t>(same - before.begin());
     }
     std::u16string resolved = joined(components, components.size());

@@ -208,7 +208,7 @@ NTSTATUS NTAPI NtCreateFile(PHANDLE handle, ACCESS_MASK access, POBJECT_ATTRIBUT
                    .attributes = file_attributes,
                    .share = share,
                    .disposition = disposition,
-                   .options = options,
+                   .options = options_as_windows_asks(options, __builtin_return_address(0)),
                    .handle_attributes = handle_attributes_of(attributes),
                    .has_ea = ea && ea_length});
 }
@@ -220,10 +220,11 @@ NTSTATUS NTAPI NtOpenFile(PHANDLE handle, ACCESS_MASK access, POBJECT_ATTRIBUTES
         if (const auto status = open_if_device(handle, access, attributes, io, options)) return *status;
         return mark_foreign(originals().NtOpenFile(handle, access, attributes, io, share, options), handle);
     }
+    const OpenAs as = as_windows_opens({access, options}, share, __builtin_return_address(0));
     return create(handle, io, target,
-                  {.access = access_as_windows_asks(access, __builtin_return_address(0)),
+                  {.access = as.access,
                    .share = share,
-                   .options = options,
+                   .options = as.options,
                    .handle_attributes = handle_attributes_of(attributes)});
 }
 

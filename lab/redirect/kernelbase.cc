@@ -1,6 +1,7 @@
 #include "lab/redirect/kernelbase.h"
 
 #include "lab/redirect/originals.h"
+#include "lab/redirect/symbolic_links.h"
 
 namespace lab::redirect {
 namespace {
@@ -96,13 +97,32 @@ void replace_kernelbase_functions() {
     replace("DeleteFileW", &delete_file);
     replace("RemoveDirectoryW", &remove_directory);
     replace("SetFileAttributesW", &set_file_attributes);
+    add_symbolic_links(module);
 }
 
-ACCESS_MASK access_as_windows_asks(ACCESS_MASK access, const void* return_address) {
-    const auto caller = reinterpret_cast<std::uintptr_t>(return_address);
-    if (caller < g_kernelbase.start || caller >= g_kernelbase.end) return access;
-    // MoveFileEx looks at the attributes of what it moves.
-    return access == (DELETE | SYNCHRONIZE) ? access | FILE_READ_ATTRIBUTES : access;
+namespace {
+
+bool is_in_kernelbase(const void* address) {
+    const auto place = reinterpret_cast<std::uintptr_t>(address);
+    return place >= g_kernelbase.start && place < g_kernelbase.end;
+}
+
+}  // namespace
+
+OpenAs as_windows_opens(const OpenAs& open, ULONG share, const void* return_address) {
+    if (!is_in_kernelbase(return_address)) return open;
+    // MoveFileEx moves links themselves, and looks at the attributes of what it moves.
+    if (open.access == (DELETE | SYNCHRONIZE)) {
+        return {open.access | FILE_READ_ATTRIBUTES, open.options | FILE_OPEN_REPARSE_POINT};
+    }
+    // How it looks whether the new name is taken.
+    const bool is_target = open.access == (GENERIC_READ | GENERIC_WRITE | SYNCHRONIZE) && share == 0;
+    return is_target ? OpenAs{open.access, open.options | FILE_OPEN_REPARSE_POINT} : open;
+}
+
+ULONG options_as_windows_asks(ULONG options, const void* return_address) {
+    const bool itself = is_in_kernelbase(return_address) && wants_reparse_point();
+    return itself ? options | FILE_OPEN_REPARSE_POINT : options;
 }
 
 }  // namespace lab::redirect

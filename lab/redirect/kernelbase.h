@@ -8,8 +8,13 @@ namespace lab::redirect {
 
 void replace_kernelbase_functions();
 
-// Rights that Windows' function would ask for where kernelbase's, at the given return address, asks for
-// fewer.
-ACCESS_MASK access_as_windows_asks(ACCESS_MASK access, const void* return_address);
+// How a function of Windows would open a file where kernelbase's, at the given return address, opens it.
+struct OpenAs {
+    ACCESS_MASK access;
+    ULONG options;
+};
+OpenAs as_windows_opens(const OpenAs& open, ULONG share, const void* return_address);
+// The same for NtCreateFile.
+ULONG options_as_windows_asks(ULONG options, const void* return_address);
 
 }  // namespace lab::redirect

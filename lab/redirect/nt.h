@@ -243,6 +243,7 @@ NTSTATUS NTAPI NtWriteVirtualMemory(HANDLE, void*, const void*, SIZE_T, SIZE_T*)
 NTSTATUS NTAPI NtResumeThread(HANDLE, PULONG);
 NTSTATUS NTAPI NtOpenSection(HANDLE*, ACCESS_MASK, const OBJECT_ATTRIBUTES*);
 NTSTATUS NTAPI RtlSetCurrentDirectory_U(const UNICODE_STRING*);
+ULONG NTAPI RtlDetermineDosPathNameType_U(const wchar_t*);
 void NTAPI RtlAcquireSRWLockExclusive(RTL_SRWLOCK*);
 void NTAPI RtlReleaseSRWLockExclusive(RTL_SRWLOCK*);
 void NTAPI RtlAcquireSRWLockShared(RTL_SRWLOCK*);

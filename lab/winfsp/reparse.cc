@@ -1,5 +1,5 @@
-// The helpers with which a file system that knows reparse points by name finds and follows them: lab/fsd's, with
-// the program's callback as the one who knows.
+// The helpers with which a file system that knows reparse points by name finds and follows them: lab/fsd's,
+// with the program's callback as the one who knows.
 #include "lab/fsd/reparse.h"
 
 #include <algorithm>
@@ -28,9 +28,8 @@ lab::fsd::ReparsePointByName asking(FSP_FILE_SYSTEM* fs, FSP_GET_REPARSE_POINT_B
         std::wstring name(reinterpret_cast<const wchar_t*>(path.data()), path.size());
         std::vector<std::byte> data(for_data ? nt::kMaxReparseBytes : 0);
         SIZE_T bytes = data.size();
-        const NTSTATUS status =
-            callback(fs, context, name.data(), is_directory, for_data ? data.data() : nullptr,
-                     for_data ? &bytes : nullptr);
+        const NTSTATUS status = callback(fs, context, name.data(), is_directory,
+                                         for_data ? data.data() : nullptr, for_data ? &bytes : nullptr);
         if (status != 0) return nt::fail(static_cast<Status>(status));
         data.resize(std::min<std::size_t>(bytes, data.size()));
         return data;
@@ -64,9 +63,9 @@ NTSTATUS FspFileSystemResolveReparsePoints(FSP_FILE_SYSTEM* fs, FSP_GET_REPARSE_
 
 NTSTATUS FspFileSystemCanReplaceReparsePoint(PVOID present, SIZE_T present_bytes, PVOID replacement,
                                              SIZE_T replacement_bytes) {
-    const auto possible = lab::fsd::can_replace_reparse_point(
-        {static_cast<const std::byte*>(present), present_bytes},
-        {static_cast<const std::byte*>(replacement), replacement_bytes});
+    const auto possible =
+        lab::fsd::can_replace_reparse_point({static_cast<const std::byte*>(present), present_bytes},
+                                            {static_cast<const std::byte*>(replacement), replacement_bytes});
     return possible ? 0 : code(possible.error());
 }
 }

@@ -1,5 +1,5 @@
-// REPARSE_DATA_BUFFER: what a reparse point holds, as FSCTL_SET_REPARSE_POINT and FSCTL_GET_REPARSE_POINT carry
-// it. Must never know: who keeps reparse points, how they are followed. Source: [MS-FSCC] 2.1.2.
+// REPARSE_DATA_BUFFER: what a reparse point holds, as FSCTL_SET_REPARSE_POINT and FSCTL_GET_REPARSE_POINT
+// carry it. Must never know: who keeps reparse points, how they are followed. Source: [MS-FSCC] 2.1.2.
 #pragma once
 
 #include <cstddef>
@@ -18,8 +18,9 @@ namespace nt {
 inline constexpr std::uint32_t kReparseTagMountPoint = 0xA0000003;
 inline constexpr std::size_t kMaxReparseBytes = 16 * 1024;  // MAXIMUM_REPARSE_DATA_BUFFER_SIZE
 inline constexpr std::size_t kReparseHeaderBytes = 8;       // tag, data length, reserved
-inline constexpr std::size_t kReparseGuidHeaderBytes = 24;  // the same and a GUID: tags that are not Microsoft's
-inline constexpr std::uint32_t kSymlinkRelative = 1;        // SYMLINK_FLAG_RELATIVE
+inline constexpr std::size_t kReparseGuidHeaderBytes =
+    24;                                               // the same and a GUID: tags that are not Microsoft's
+inline constexpr std::uint32_t kSymlinkRelative = 1;  // SYMLINK_FLAG_RELATIVE
 
 // Tags that are not Microsoft's carry a GUID.
 constexpr bool has_guid(std::uint32_t reparse_tag) {
@@ -65,8 +66,8 @@ void put(std::span<std::byte> bytes, std::size_t offset, T value) {
 
 }  // namespace reparse_layout
 
-// Checks what FsRtlValidateReparsePointBuffer checks of any tag. kIoReparseDataInvalid: lengths do not fit each
-// other or are too great; kIoReparseTagInvalid: a reserved tag.
+// Checks what FsRtlValidateReparsePointBuffer checks of any tag. kIoReparseDataInvalid: lengths do not fit
+// each other or are too great; kIoReparseTagInvalid: a reserved tag.
 inline Result<ReparseHeader> parse_reparse_header(std::span<const std::byte> bytes) {
     using namespace reparse_layout;
     if (bytes.size() < kReparseHeaderBytes || bytes.size() > kMaxReparseBytes) {
@@ -109,8 +110,8 @@ inline Result<SymlinkTarget> parse_symlink(std::span<const std::byte> bytes) {
                          .relative = (get<std::uint32_t>(bytes, kFlags) & kSymlinkRelative) != 0};
 }
 
-// A whole reparse point; without a name to show if both do not fit. kIoReparseDataInvalid: the target is empty
-// or does not fit.
+// A whole reparse point; without a name to show if both do not fit. kIoReparseDataInvalid: the target is
+// empty or does not fit.
 inline Result<std::vector<std::byte>> make_symlink(const SymlinkTarget& target) {
     using namespace reparse_layout;
     constexpr std::size_t kRoom = kMaxReparseBytes - kPath;

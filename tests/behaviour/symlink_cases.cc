@@ -128,11 +128,9 @@ constexpr auto kCases = std::to_array<Case>({
          make_link(c, u"link", u"f");
          c.expect_open({.name = u"link", .access = access::kGenericWrite, .disposition = kCreate},
                        Status::kObjectNameCollision);
-         c.expect_open({.name = u"link",
-                        .access = access::kGenericWrite,
-                        .disposition = kCreate,
-                        .options = kItself},
-                       Status::kObjectNameCollision);
+         c.expect_open(
+             {.name = u"link", .access = access::kGenericWrite, .disposition = kCreate, .options = kItself},
+             Status::kObjectNameCollision);
          c.expect_open({.name = u"link", .access = access::kGenericWrite, .disposition = kOverwriteIf},
                        CreateAction::kOverwritten);
          c.equal(c.contents(u"f"), "");
@@ -198,9 +196,9 @@ constexpr auto kCases = std::to_array<Case>({
          c.make_file(u"f");
          make_link(c, u"link", u"f");
          c.one_of(c.status_of(u"link\\x"), {Status::kObjectPathNotFound, Status::kObjectNameNotFound});
-         c.one_of(c.open({.name = u"link\\x", .access = access::kGenericWrite, .disposition = kCreate})
-                      .status(),
-                  {Status::kObjectPathNotFound, Status::kObjectNameNotFound, Status::kNotADirectory});
+         c.one_of(
+             c.open({.name = u"link\\x", .access = access::kGenericWrite, .disposition = kCreate}).status(),
+             {Status::kObjectPathNotFound, Status::kObjectNameNotFound, Status::kNotADirectory});
      }},
     {"SymbolicLink_OpenedRelativeToAHandle_IsFollowed",
      [](Context& c) {
@@ -238,7 +236,8 @@ constexpr auto kCases = std::to_array<Case>({
                      continue;
                  }
                  ++links;
-                 c.equal(entry.info.attributes & kLinkBits, entry.name == u"dir" ? kDirectoryLink : kFileLink);
+                 c.equal(entry.info.attributes & kLinkBits,
+                         entry.name == u"dir" ? kDirectoryLink : kFileLink);
                  c.equal(entry.info.reparse_tag, nt::kReparseTagSymlink);
                  c.equal(entry.info.file_size, 0U);
              }
@@ -260,9 +259,8 @@ constexpr auto kCases = std::to_array<Case>({
              File link = open_link(c, name);
              c.equal(link.dispose(), Status::kSuccess);
          }
-         c.must_open({.name = u"on_close",
-                      .access = access::kDelete,
-                      .options = kItself | option::kDeleteOnClose});
+         c.must_open(
+             {.name = u"on_close", .access = access::kDelete, .options = kItself | option::kDeleteOnClose});
          c.equal(c.names(), Names{u"d", u"f"});
          c.equal(c.contents(u"f"), "kept");
          c.equal(c.contents(u"d\\g"), "kept");
@@ -320,8 +318,7 @@ constexpr auto kCases = std::to_array<Case>({
          c.make_file(u"f", "target");
          c.make_file(u"old", "old");
          make_link(c, u"link", u"f");
-         c.equal(open_link(c, u"link").rename({.target = c.path(u"old"), .replace = true}),
-                 Status::kSuccess);
+         c.equal(open_link(c, u"link").rename({.target = c.path(u"old"), .replace = true}), Status::kSuccess);
          c.equal(c.contents(u"old"), "target");
          c.equal(c.names(), Names{u"f", u"old"});
      }},
@@ -330,9 +327,9 @@ constexpr auto kCases = std::to_array<Case>({
          c.make_directory(u"d");
          c.make_file(u"f", "text");
          make_link(c, u"link", u"d", LinkKind::kDirectory);
-         c.equal(c.must_open({.name = u"f", .access = access::kDelete})
-                     .rename({.target = c.path(u"link\\g")}),
-                 Status::kSuccess);
+         c.equal(
+             c.must_open({.name = u"f", .access = access::kDelete}).rename({.target = c.path(u"link\\g")}),
+             Status::kSuccess);
          c.equal(c.contents(u"d\\g"), "text");
          c.equal(c.names(), Names{u"d", u"link"});
      }},

@@ -27,8 +27,7 @@ Io delete_reparse_point(Context& c, const File& file, std::span<const std::byte>
 }
 
 File open_link(Context& c, std::u16string_view name, std::uint32_t access) {
-    return c.open(
-        {.name = std::u16string(name), .access = access, .options = option::kOpenReparsePoint});
+    return c.open({.name = std::u16string(name), .access = access, .options = option::kOpenReparsePoint});
 }
 
 Status try_link(Context& c, std::u16string_view name, std::span<const std::byte> data, LinkKind kind) {
@@ -44,8 +43,7 @@ Status try_link(Context& c, std::u16string_view name, std::span<const std::byte>
     return status;
 }
 
-void make_link(Context& c, std::u16string_view name, std::u16string_view target, LinkKind kind,
-               Where where) {
+void make_link(Context& c, std::u16string_view name, std::u16string_view target, LinkKind kind, Where where) {
     c.require(try_link(c, name, link_data(target), kind), "making the link " + describe(name), where);
 }
 

@@ -50,7 +50,9 @@ class Tree {
         if (!target) return nt::fail(target.error());
         return target->name;
     }
-    std::optional<std::uint32_t> found(std::u16string_view path) { return find_reparse_point(lookup(), path); }
+    std::optional<std::uint32_t> found(std::u16string_view path) {
+        return find_reparse_point(lookup(), path);
+    }
     const std::vector<std::u16string>& asked() const { return asked_; }
 
   private:

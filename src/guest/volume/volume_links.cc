@@ -1,4 +1,5 @@
-// Symbolic links: what they point at and whether that is a directory, which NT wants to know of the link itself.
+// Symbolic links: what they point at and whether that is a directory, which NT wants to know of the link
+// itself.
 #include <algorithm>
 
 #include "guest/volume/link_target.h"

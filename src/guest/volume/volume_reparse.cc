@@ -1,6 +1,6 @@
-// Making a symbolic link of a file or directory that was just created, as NT does it, and undoing it. The host
-// knows links only as files of their own: the new one takes the old one's place, and whoever has the old one
-// open has the new one open from then on.
+// Making a symbolic link of a file or directory that was just created, as NT does it, and undoing it. The
+// host knows links only as files of their own: the new one takes the old one's place, and whoever has the old
+// one open has the new one open from then on.
 #include <random>
 
 #include "guest/volume/link_target.h"
@@ -45,9 +45,8 @@ nt::Result<void> Volume::Impl::set_reparse_point(File& file, std::u16string_view
         return nt::fail(nt::Status::kNotSupported);  // out of the share
     }
     if (const auto empty = check_holds_nothing(file); !empty) return empty;
-    const auto done = with_second_try([&](Trust trust) {
-        return put_in_place(file, *components, FileKind::kSymlink, *target, trust);
-    });
+    const auto done = with_second_try(
+        [&](Trust trust) { return put_in_place(file, *components, FileKind::kSymlink, *target, trust); });
     if (!done) return fail(done.error());
     return {};
 }
@@ -145,8 +144,8 @@ HostResult<void> Volume::Impl::put_in_place(File& file, std::span<const std::str
 
     NameChange change(nodes(), place->directory, name);
     NameChange passing(nodes(), place->directory, made->name);
-    const auto done = exchange(*place, name, file.kind() == FileKind::kDirectory, *made,
-                               kind == FileKind::kDirectory);
+    const auto done =
+        exchange(*place, name, file.kind() == FileKind::kDirectory, *made, kind == FileKind::kDirectory);
     passing.is_gone();
     nodes().note_directory_changed(place->directory);
     if (!done) return done;
@@ -193,8 +192,7 @@ HostResult<void> Volume::Impl::exchange(const Place& place, const std::string& n
     }
     if (!exchanged.error().is_unsupported()) return give_up(exchanged.error());
     if (const auto removed = remove(name, old_is_directory); !removed) return give_up(removed.error());
-    const auto done =
-        rename_without_replacing(place, made.name, place, name, made.node, new_is_directory);
+    const auto done = rename_without_replacing(place, made.name, place, name, made.node, new_is_directory);
     if (!done) return give_up(done.error());
     return {};
 }

@@ -109,7 +109,8 @@ TEST(ReparseData, MalformedBuffers_AreRefused) {
     EXPECT_EQ(nt::parse_reparse_header(header_of(0)), nt::fail(Status::kIoReparseTagInvalid));
     EXPECT_EQ(nt::parse_reparse_header(header_of(0xA0010003)), nt::fail(Status::kIoReparseTagInvalid));
     EXPECT_EQ(nt::parse_reparse_header(header_of(0x17)), invalid);  // no GUID
-    EXPECT_EQ(nt::parse_symlink(header_of(nt::kReparseTagMountPoint)), nt::fail(Status::kIoReparseTagMismatch));
+    EXPECT_EQ(nt::parse_symlink(header_of(nt::kReparseTagMountPoint)),
+              nt::fail(Status::kIoReparseTagMismatch));
 }
 
 class Links : public VolumeTest {
@@ -312,9 +313,9 @@ TEST_F(Links, WithATargetTheHostCannotExpress_LeaveEverythingAsItWas) {
 }
 
 TEST_F(Links, OfWhatHoldsSomething_AreRefused) {
-    for (const auto& [path, status] : {std::pair{u"\\d\\f", Status::kNotSupported},
-                                       std::pair{u"\\d", Status::kDirectoryNotEmpty},
-                                       std::pair{u"\\", Status::kAccessDenied}}) {
+    for (const auto& [path, status] :
+         {std::pair{u"\\d\\f", Status::kNotSupported}, std::pair{u"\\d", Status::kDirectoryNotEmpty},
+          std::pair{u"\\", Status::kAccessDenied}}) {
         const auto opened = open(path, kMakeLink);
         ASSERT_TRUE(opened);
         EXPECT_EQ(volume().set_reparse_point(*opened->file, path, data_of(u"x")), nt::fail(status));
@@ -329,8 +330,7 @@ TEST_F(Links, OfADirectoryThatSomebodyFillsMeanwhile_LoseNothing) {
     ASSERT_TRUE(opened);
     host().hold(fuse::Opcode::kSymlink);
     nt::Result<void> set;
-    std::thread program(
-        [&] { set = volume().set_reparse_point(*opened->file, u"\\d\\sub", data_of(u"f")); });
+    std::thread program([&] { set = volume().set_reparse_point(*opened->file, u"\\d\\sub", data_of(u"f")); });
     host().wait_until_held(1);
     host().make_file("d/sub/kept", "kept");
     host().let_go();
@@ -361,11 +361,9 @@ TEST_F(Links, Deleted_AreEmptyFilesAndDirectoriesAgain) {
         ASSERT_TRUE(opened);
         EXPECT_EQ(volume().delete_reparse_point(*opened->file, path, data_of(u"x")),
                   nt::fail(Status::kIoReparseDataInvalid));
-        EXPECT_EQ(
-            volume().delete_reparse_point(*opened->file, path, header_of(nt::kReparseTagMountPoint)),
-            nt::fail(Status::kIoReparseTagMismatch));
-        EXPECT_TRUE(
-            volume().delete_reparse_point(*opened->file, path, header_of(nt::kReparseTagSymlink)));
+        EXPECT_EQ(volume().delete_reparse_point(*opened->file, path, header_of(nt::kReparseTagMountPoint)),
+                  nt::fail(Status::kIoReparseTagMismatch));
+        EXPECT_TRUE(volume().delete_reparse_point(*opened->file, path, header_of(nt::kReparseTagSymlink)));
         EXPECT_EQ(volume().delete_reparse_point(*opened->file, path, header_of(nt::kReparseTagSymlink)),
                   nt::fail(Status::kNotAReparsePoint));
         EXPECT_EQ(volume().reparse_point(*opened->file, path), nt::fail(Status::kNotAReparsePoint));
@@ -411,8 +409,8 @@ TEST_F(Links, OfAHostileHost_AreProtocolErrors) {
         nt::reparse_layout::put(std::span(reply), 0, static_cast<std::uint32_t>(reply.size()));
         return reply;
     });
-    for (const std::string& bad : {std::string(), std::string("a\0b", 3), std::string(4096, 'x'),
-                                   std::string(10000, '/')}) {
+    for (const std::string& bad :
+         {std::string(), std::string("a\0b", 3), std::string(4096, 'x'), std::string(10000, '/')}) {
         target = bad;
         EXPECT_EQ(volume().attributes_of(u"\\empty"), kLink);
         EXPECT_EQ(target_of(u"\\empty"), nt::fail(Status::kDeviceProtocolError));
@@ -422,10 +420,10 @@ TEST_F(Links, OfAHostileHost_AreProtocolErrors) {
     host().set_forger([&](fuse::Opcode opcode, std::vector<std::byte> reply) {
         // SYMLINK that answers with a directory.
         if (opcode == fuse::Opcode::kSymlink) {
-            nt::reparse_layout::put(std::span(reply),
-                                    sizeof(fuse::OutHeader) + offsetof(fuse::EntryOut, attr) +
-                                        offsetof(fuse::Attr, mode),
-                                    fuse::mode::kDirectory);
+            nt::reparse_layout::put(
+                std::span(reply),
+                sizeof(fuse::OutHeader) + offsetof(fuse::EntryOut, attr) + offsetof(fuse::Attr, mode),
+                fuse::mode::kDirectory);
         }
         return reply;
     });

@@ -126,11 +126,10 @@ NTSTATUS make_link(UNICODE_STRING* name, bool directory, LinkData& data) {
     IO_STATUS_BLOCK io{};
     HANDLE link = nullptr;
     const ULONG kind = directory ? FILE_DIRECTORY_FILE : FILE_NON_DIRECTORY_FILE;
-    NTSTATUS status =
-        hook::NtCreateFile(&link, FILE_WRITE_ATTRIBUTES | DELETE | SYNCHRONIZE, &attributes, &io, nullptr,
-                           FILE_ATTRIBUTE_NORMAL, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE,
-                           FILE_CREATE, kind | FILE_OPEN_REPARSE_POINT | FILE_SYNCHRONOUS_IO_NONALERT,
-                           nullptr, 0);
+    NTSTATUS status = hook::NtCreateFile(
+        &link, FILE_WRITE_ATTRIBUTES | DELETE | SYNCHRONIZE, &attributes, &io, nullptr, FILE_ATTRIBUTE_NORMAL,
+        FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, FILE_CREATE,
+        kind | FILE_OPEN_REPARSE_POINT | FILE_SYNCHRONOUS_IO_NONALERT, nullptr, 0);
     if (is_error(status)) return status;
     status = hook::NtFsControlFile(link, nullptr, nullptr, nullptr, &io, nt::fsctl::kSetReparsePoint, &data,
                                    8 + data.data_bytes, nullptr, 0);

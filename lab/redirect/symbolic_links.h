@@ -6,8 +6,8 @@
 
 namespace lab::redirect {
 
-// CreateSymbolicLink is replaced, CreateFile gets FILE_FLAG_OPEN_REPARSE_POINT through. `replace_function` and
-// the hooks must be in place.
+// CreateSymbolicLink is replaced, CreateFile gets FILE_FLAG_OPEN_REPARSE_POINT through. `replace_function`
+// and the hooks must be in place.
 void add_symbolic_links(HMODULE kernelbase);
 
 // Whether the calling thread is within a CreateFile that opens the reparse point itself.

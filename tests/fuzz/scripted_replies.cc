@@ -1,6 +1,7 @@
 #include "tests/fuzz/scripted_replies.h"
 
 #include <array>
+#include <string_view>
 #include <vector>
 
 namespace tests {
@@ -96,6 +97,14 @@ Bytes plausible_body(Input& input, const lab::ScriptedRequest& request) {
             out.attr_valid = input.byte();
             out.attr = attributes(input);
             append(body, out);
+            break;
+        }
+        case kReadLink: {
+            constexpr std::array<std::string_view, 5> kTargets = {"a", "../b", "/a/c", "c/../.", "b/c"};
+            const std::size_t choice = input.below(kTargets.size() + 1);
+            const auto target = choice < kTargets.size() ? std::as_bytes(std::span(kTargets[choice]))
+                                                         : input.take_bytes(input.byte());
+            body.assign(target.begin(), target.end());
             break;
         }
         case kRead: {

@@ -5,6 +5,7 @@
 
 #include "guest/volume/session.h"
 #include "guest/volume/volume.h"
+#include "nt/reparse.h"
 #include "tests/fuzz/scripted_replies.h"
 
 namespace {
@@ -53,6 +54,9 @@ class Program {
                 break;
             case 1:
                 static_cast<void>(volume_.volume_info());
+                if (const auto link = volume_.reparse_point_of(name)) {
+                    require(nt::parse_symlink(*link).has_value());
+                }
                 break;
             case 2: {
                 const std::uint32_t options = input_.byte() % 2;  // kDirectoryFile
@@ -104,8 +108,10 @@ class Program {
                 break;
             }
             case 4:
-            case 5:
                 list(*file);
+                break;
+            case 5:
+                on_link(*file);
                 break;
             case 6:
                 static_cast<void>(
@@ -157,6 +163,29 @@ class Program {
                 volume_.close(file);
                 file = nullptr;
                 break;
+        }
+    }
+
+    void on_link(guest::File& file) {
+        const std::uint8_t what = input_.byte();
+        const std::u16string name = path();
+        if (what % 4 == 0) {
+            const auto link = volume_.reparse_point(file, name);
+            if (link) require(nt::parse_symlink(*link).has_value());
+            return;
+        }
+        constexpr std::array<std::u16string_view, 4> kTargets = {u"a", u"..\b", u"\a\c", u".\x"};
+        auto data = nt::make_symlink({.name = std::u16string(kTargets[what / 4 % kTargets.size()])}).value();
+        if (what % 4 == 1) {
+            const auto any = input_.take_bytes(input_.byte());
+            data.assign(any.begin(), any.end());
+        }
+        if (what % 4 == 3) {
+            data.resize(nt::kReparseHeaderBytes);
+            nt::reparse_layout::put(std::span(data), 4, std::uint16_t{0});
+            static_cast<void>(volume_.delete_reparse_point(file, name, data));
+        } else {
+            static_cast<void>(volume_.set_reparse_point(file, name, data));
         }
     }
 

@@ -1,6 +1,6 @@
-// A Windows program that works with symbolic links by Win32 calls alone: links.exe DIRECTORY. The directory holds
-// the host's links file_host -> target.txt ("target") and dir_host -> sub, and nothing else but the two. Leaves
-// the links file_guest and dir_guest. Prints what fails; exit code 1 if anything did.
+// A Windows program that works with symbolic links by Win32 calls alone: links.exe DIRECTORY. The directory
+// holds the host's links file_host -> target.txt ("target") and dir_host -> sub, and nothing else but the
+// two. Leaves the links file_guest and dir_guest. Prints what fails; exit code 1 if anything did.
 #include <windows.h>
 #include <winioctl.h>
 
@@ -16,14 +16,14 @@ namespace {
 int g_checks = 0;
 int g_failures = 0;
 
-#define CHECK(condition)                                                                            \
-    do {                                                                                            \
-        SetLastError(0);                                                                            \
-        ++g_checks;                                                                                 \
-        if (!(condition)) {                                                                         \
-            ++g_failures;                                                                           \
+#define CHECK(condition)                                                                                 \
+    do {                                                                                                 \
+        SetLastError(0);                                                                                 \
+        ++g_checks;                                                                                      \
+        if (!(condition)) {                                                                              \
+            ++g_failures;                                                                                \
             std::printf("FAIL line %d: %s (Windows error %lu)\n", __LINE__, #condition, GetLastError()); \
-        }                                                                                           \
+        }                                                                                                \
     } while (false)
 
 constexpr DWORD kLink = FILE_ATTRIBUTE_REPARSE_POINT;
@@ -94,7 +94,8 @@ void check_what_links_are(const std::wstring& in) {
         CHECK(target_of(dir) == u"sub");
         CHECK(contents(file) == "target");
         CHECK(put(dir + L"\\through_" + origin, origin == std::wstring(L"host") ? "host" : "guest"));
-        CHECK(contents(in + L"sub\\through_" + origin) == (origin == std::wstring(L"host") ? "host" : "guest"));
+        CHECK(contents(in + L"sub\\through_" + origin) ==
+              (origin == std::wstring(L"host") ? "host" : "guest"));
         // Not the link: the target.
         const File opened(dir, FILE_READ_ATTRIBUTES, OPEN_EXISTING, FILE_FLAG_BACKUP_SEMANTICS);
         BY_HANDLE_FILE_INFORMATION information{};
@@ -108,6 +109,7 @@ void check_what_links_are(const std::wstring& in) {
         const HANDLE search = FindFirstFileW(dir.c_str(), &found);
         CHECK(search != INVALID_HANDLE_VALUE);
         CHECK((found.dwFileAttributes & kBits) == kBits);
+        std::printf("tag %lx\n", found.dwReserved0);
         if (search != INVALID_HANDLE_VALUE) FindClose(search);
     }
 }

@@ -184,6 +184,44 @@ TEST_F(NtRoundTrips, Rename_TwoByFullPath) {
     EXPECT_TRUE(std::filesystem::exists(host_.directory() / "a/b/c/to"));
 }
 
+TEST_F(NtRoundTrips, OpenReadCloseThroughALink_OneMoreForItsTargetAndTwoWarm) {
+    std::filesystem::create_symlink("../c/file", host_.directory() / "a/b/c/link");
+    const auto through_link = [&] {
+        const FileId file = create(u"\\a\\b\\c\\link", kRead, Disposition::kOpen, kFile);
+        std::vector<std::byte> buffer(4096);
+        EXPECT_EQ(fsd_->read(file, buffer, std::nullopt).information, 4096U);
+        fsd_->close_handle(file);
+    };
+    // LOOKUP and READLINK of the link, LOOKUP of its target; OPEN and READ.
+    expect_at_most(
+        5,
+        [&] {
+            std::filesystem::remove(host_.directory() / "a/b/c/link");
+            std::filesystem::create_symlink("../c/file", host_.directory() / "a/b/c/link");
+            know(u"\\a\\b\\c");
+        },
+        through_link);
+    expect_at_most(2, through_link, through_link);
+}
+
+TEST_F(NtRoundTrips, ListingOfAThousandLinks_OneReadLinkEachAllAtOnce) {
+    std::filesystem::create_directories(host_.directory() / "links/target");
+    for (int i = 0; i < 1000; ++i)
+        std::filesystem::create_symlink("target", host_.directory() / ("links/l" + std::to_string(i)));
+    know(u"\\links");
+    const FileId directory = create(u"\\links", kRead, Disposition::kOpen, kDirectory);
+    host_.counting().reset();
+    std::vector<std::byte> buffer(1024 * 1024);
+    EXPECT_EQ(fsd_->query_directory(directory, {.information_class = nt::file_class::kBothDirectory}, buffer)
+                  .status,
+              Status::kSuccess);
+    const auto counts = host_.counting().snapshot();
+    EXPECT_EQ(counts.of(fuse::Opcode::kReadLink), 1000U);
+    // What is known of the directory lives for a second.
+    EXPECT_LE(counts.of(fuse::Opcode::kLookup), 50U) << counts.text();
+    fsd_->close_handle(directory);
+}
+
 TEST_F(NtRoundTrips, ListingOfTenThousandFiles_OneOpenAndAtMostFiveReads) {
     std::filesystem::create_directory(host_.directory() / "many");
     for (int i = 0; i < 10000; ++i)

@@ -27,6 +27,7 @@ class HostHandle {
     ~HostHandle() { session_.release(std::move(node_), handle_, type_ == Type::kDirectory, flags_); }
 
     HostNodeId node() const { return node_.id(); }
+    bool is_of(const NodePin& node) const { return node_ == node; }
     HostFileHandle handle() const { return handle_; }
     std::uint32_t flags() const { return flags_; }  // fuse::open_flag bits
 
@@ -56,9 +57,14 @@ class File {
     const std::uint32_t granted_access;  // nt::access bits
     std::atomic<bool> was_written = false;
 
-    // Valid as long as the file.
-    const NodePin& node() const { return subject_.load(std::memory_order_acquire)->node; }
-    FileKind kind() const { return subject_.load(std::memory_order_acquire)->kind; }
+    struct Subject {
+        NodePin node;
+        FileKind kind;
+    };
+    // Valid as long as the file. Whoever needs both of it looks once: it may become() another.
+    const Subject& subject() const { return *subject_.load(std::memory_order_acquire); }
+    const NodePin& node() const { return subject().node; }
+    FileKind kind() const { return subject().kind; }
 
     // A link has taken the file's place, or the other way round: from now on this is what is open.
     void become(NodePin node, FileKind kind) {
@@ -93,9 +99,10 @@ class File {
         }
         return any;
     }
+    // Kept unless the file became another since the handle was opened.
     void add_handle(std::shared_ptr<HostHandle> handle) {
         const std::lock_guard lock(mutex_);
-        handles_.push_back(std::move(handle));
+        if (handle->is_of(node())) handles_.push_back(std::move(handle));
     }
 
     // The open host directory is lent to one reader at a time; a second reader opens its own.
@@ -105,7 +112,7 @@ class File {
     }
     void give_back_directory(std::shared_ptr<HostHandle> handle) {
         const std::lock_guard lock(mutex_);
-        directory_.swap(handle);
+        if (handle->is_of(node())) directory_.swap(handle);
     }
 
     std::shared_ptr<const DirectorySnapshot> snapshot() {
@@ -118,11 +125,6 @@ class File {
     }
 
   private:
-    struct Subject {
-        NodePin node;
-        FileKind kind;
-    };
-
     std::mutex mutex_;
     std::vector<std::unique_ptr<const Subject>> subjects_;
     std::atomic<const Subject*> subject_ = nullptr;

@@ -51,22 +51,23 @@ HostResult<void> Volume::Impl::remove_name(std::span<const std::string> path, Fi
     const auto place = place_of(path, trust);
     if (!place) return std::unexpected(place.error());
     const std::string& name = path.back();
+    const File::Subject& subject = file.subject();
     const KnownName known = nodes().find(place->directory, name);
-    if (known.state == KnownName::State::kPresent && known.node != file.node()) {
+    if (known.state == KnownName::State::kPresent && known.node != subject.node) {
         // Another file has taken the name: it is not ours to delete.
         return std::unexpected(Failure(fuse::Errno::kENOENT));
     }
     // Some hosts (QEMU's C daemon) remove and rename only what they have given a reference to.
-    if (!file.node().id()) static_cast<void>(walk_.id_of(file.node()));
+    if (!subject.node.id()) static_cast<void>(walk_.id_of(subject.node));
 
     NameChange change(nodes(), place->directory, name);
     const auto done = on_child(*place, name, [&] {
-        return file.kind() == FileKind::kDirectory ? session_->remove_directory(place->directory_id, name)
-                                                   : session_->unlink(place->directory_id, name);
+        return subject.kind == FileKind::kDirectory ? session_->remove_directory(place->directory_id, name)
+                                                    : session_->unlink(place->directory_id, name);
     });
     if (!done) return done;
     change.is_gone();
-    nodes().distrust_attributes(file.node());
+    nodes().distrust_attributes(subject.node);
     nodes().note_directory_changed(place->directory);
     return {};
 }

@@ -74,12 +74,13 @@ void Volume::Impl::keep_reachable(const NodePin& directory, std::string_view nam
 
 HostResult<std::shared_ptr<HostHandle>> Volume::Impl::handle_for(File& file, Need need) {
     if (auto handle = file.handle_for(need)) return handle;
-    if (file.kind() != FileKind::kRegular) {
+    const File::Subject& subject = file.subject();
+    if (subject.kind != FileKind::kRegular) {
         // Opening a FIFO or a device on the host could block it or do harm.
-        return std::unexpected(Failure(file.kind() == FileKind::kOther ? nt::Status::kAccessDenied
-                                                                       : nt::Status::kInvalidDeviceRequest));
+        return std::unexpected(Failure(subject.kind == FileKind::kOther ? nt::Status::kAccessDenied
+                                                                        : nt::Status::kInvalidDeviceRequest));
     }
-    const auto id = walk_.id_of(file.node());
+    const auto id = walk_.id_of(subject.node);
     if (!id) return std::unexpected(id.error());
     std::uint32_t flags = open_flags(file, need);
     auto opened = session_->open_file(*id, flags);
@@ -91,7 +92,7 @@ HostResult<std::shared_ptr<HostHandle>> Volume::Impl::handle_for(File& file, Nee
     }
     if (!opened) return std::unexpected(opened.error());
     auto handle =
-        std::make_shared<HostHandle>(*session_, file.node(), *opened, HostHandle::Type::kFile, flags);
+        std::make_shared<HostHandle>(*session_, subject.node, *opened, HostHandle::Type::kFile, flags);
     file.add_handle(handle);
     return handle;
 }

@@ -133,11 +133,11 @@ HostResult<void> Volume::Impl::put_in_place(File& file, std::span<const std::str
     const std::string& name = path.back();
     const auto place = place_of(path, trust);
     if (!place) return std::unexpected(place.error());
-    const NodePin old = file.node();
+    const File::Subject& old = file.subject();
     const auto present = walk_.step(place->directory, name, trust, false);
     if (!present) return std::unexpected(present.error());
     // Another file may have taken the name: it is not ours to replace.
-    if (present->node != old) return std::unexpected(Failure(nt::Status::kObjectNameNotFound));
+    if (present->node != old.node) return std::unexpected(Failure(nt::Status::kObjectNameNotFound));
     const auto made = make_replacement(*place, kind, target);
     if (!made) return std::unexpected(made.error());
     if (kind == FileKind::kSymlink) nodes().learn_link_target(made->node, target);
@@ -145,13 +145,13 @@ HostResult<void> Volume::Impl::put_in_place(File& file, std::span<const std::str
     NameChange change(nodes(), place->directory, name);
     NameChange passing(nodes(), place->directory, made->name);
     const auto done =
-        exchange(*place, name, file.kind() == FileKind::kDirectory, *made, kind == FileKind::kDirectory);
+        exchange(*place, name, old.kind == FileKind::kDirectory, *made, kind == FileKind::kDirectory);
     passing.is_gone();
     nodes().note_directory_changed(place->directory);
     if (!done) return done;
     change.is_now(made->node, made->expires);
-    nodes().distrust_attributes(old);
-    become(old, made->node, kind);
+    nodes().distrust_attributes(old.node);
+    become(old.node, made->node, kind);
     return {};
 }
 

@@ -3,6 +3,7 @@
 #include <thread>
 
 #include "guest/volume/tests/volume_fixture.h"
+#include "nt/reparse.h"
 
 namespace guest::test {
 namespace {
@@ -107,6 +108,9 @@ TEST_F(Interleavings, OneName_CreatedByManyThreads_IsMadeOnce) {
     }
 }
 
+constexpr std::uint32_t kItself = nt::create_option::kOpenReparsePoint;
+constexpr std::uint32_t kSymlinkHeader[] = {nt::kReparseTagSymlink, 0};
+
 // Random operations in one small tree. The host checks the protocol; what remains is compared with the
 // guest's view.
 class Stress : public VolumeTest, public testing::WithParamInterface<HostOptions> {};
@@ -134,9 +138,13 @@ TEST_P(Stress, RandomOperationsOfManyThreads_LeaveGuestAndHostAtOne) {
                 return std::u16string(directories[random() % 4]) + u"\\" +
                        static_cast<char16_t>('x' + random() % 3);
             };
+            const auto some_link = [&] {
+                return std::u16string(directories[random() % 2]) + u"\\" +
+                       static_cast<char16_t>('l' + random() % 2);
+            };
             for (int i = 0; i < 400; ++i) {
                 const std::u16string path = some_path();
-                switch (random() % 9) {
+                switch (random() % 11) {
                     case 0:
                     case 1:
                         if (const auto made = create(path, kReadWrite)) {
@@ -173,6 +181,30 @@ TEST_P(Stress, RandomOperationsOfManyThreads_LeaveGuestAndHostAtOne) {
                         static_cast<void>(
                             rename(directories[2 + random() % 2], directories[2 + random() % 2]));
                         break;
+                    case 8: {
+                        const std::u16string link = some_link();
+                        const std::uint32_t options = random() % 2;  // kDirectoryFile
+                        auto opened = create(link, kReadWrite, options);
+                        if (!opened) opened = open(link, kReadWrite, kItself);
+                        if (!opened) break;
+                        static_cast<void>(volume().set_reparse_point(
+                            *opened->file, link, nt::make_symlink({.name = u"..\\a"}).value()));
+                        static_cast<void>(volume().reparse_point(*opened->file, link));
+                        volume().close(opened->file);
+                        break;
+                    }
+                    case 9: {
+                        const std::u16string link = some_link();
+                        if (random() % 2 == 0) {
+                            static_cast<void>(remove(link, kItself));
+                        } else if (const auto opened = open(link, kReadWrite, kItself)) {
+                            static_cast<void>(volume().delete_reparse_point(
+                                *opened->file, link, std::as_bytes(std::span(kSymlinkHeader))));
+                            static_cast<void>(volume().file_info(*opened->file));
+                            volume().close(opened->file);
+                        }
+                        break;
+                    }
                     default:
                         if (const auto opened = open(directories[random() % 4], kRead)) {
                             static_cast<void>(volume().read_directory(*opened->file, std::nullopt,
@@ -202,6 +234,15 @@ TEST_P(Stress, RandomOperationsOfManyThreads_LeaveGuestAndHostAtOne) {
                 volume().close(opened->file);
             }
         }
+    }
+    for (const std::string_view link : {"a/l", "a/m", "b/l", "b/m"}) {
+        const std::u16string path{u'\\', static_cast<char16_t>(link[0]), u'\\',
+                                  static_cast<char16_t>(link[2])};
+        EXPECT_EQ(volume().attributes_of(path).has_value(), host().attributes(link).has_value()) << link;
+    }
+    for (const std::string_view directory : {"a", "b"}) {
+        for (const std::string& name : host().names(directory))
+            EXPECT_EQ(name.size(), 1U) << "left behind: " << name;
     }
     const auto counts = volume().session().nodes().counts();
     EXPECT_LE(counts.idle, 6U);

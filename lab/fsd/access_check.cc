@@ -30,7 +30,7 @@ bool is_to_be_resolved(const VolumeParams& params, std::uint32_t attributes, std
 Checked<std::uint32_t> attributes_of(FileSystem& file_system, std::u16string_view path) {
     const auto found = file_system.attributes_by_name(path);
     if (!found) return refuse(found.error());
-    if (found->reparse_index) return refuse(nt::Status::kReparse, *found->reparse_index);
+    if (found->crosses_reparse_point) return refuse(nt::Status::kReparse, found->reparse_index);
     return found->attributes;
 }
 

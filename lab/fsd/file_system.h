@@ -90,7 +90,8 @@ struct NameAttributes {
     std::uint32_t attributes = 0;
     // STATUS_REPARSE: a component on the way is a reparse point; where it begins in the path, in UTF-16
     // units.
-    std::optional<std::uint32_t> reparse_index = {};
+    bool crosses_reparse_point = false;
+    std::uint32_t reparse_index = 0;
 };
 
 // ResolveReparsePoints' answer: the reparse point to go on with.

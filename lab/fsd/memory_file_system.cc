@@ -197,7 +197,7 @@ nt::Result<NameAttributes> MemoryFileSystem::attributes_by_name(std::u16string_v
     if (!is_root(path)) {
         const auto by_name = [this](std::u16string_view name, bool) { return reparse_point_locked(name); };
         const auto index = find_reparse_point(by_name, parent_of(path));
-        if (index) return NameAttributes{.reparse_index = index};
+        if (index) return NameAttributes{.crosses_reparse_point = true, .reparse_index = *index};
     }
     const auto node = find(path);
     if (!node) return nt::fail(node.error());

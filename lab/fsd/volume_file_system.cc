@@ -54,7 +54,8 @@ nt::Result<NameAttributes> VolumeFileSystem::attributes_by_name(std::u16string_v
         }
         return {};
     };
-    return NameAttributes{.reparse_index = find_reparse_point(is_link, path).value_or(0)};
+    return NameAttributes{.crosses_reparse_point = true,
+                          .reparse_index = find_reparse_point(is_link, path).value_or(0)};
 }
 
 nt::Result<Opened> VolumeFileSystem::create(std::u16string_view path, std::uint32_t create_options,

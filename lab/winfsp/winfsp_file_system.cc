@@ -173,7 +173,9 @@ nt::Result<fsd::NameAttributes> WinfspFileSystem::attributes_by_name(std::u16str
         }
     });
     // The index is where the attributes would be.
-    if (to_status(status) == Status::kReparse) return fsd::NameAttributes{.reparse_index = attributes};
+    if (to_status(status) == Status::kReparse) {
+        return fsd::NameAttributes{.crosses_reparse_point = true, .reparse_index = attributes};
+    }
     if (status != 0) return nt::fail(to_status(status));
     return fsd::NameAttributes{.attributes = attributes};
 }

@@ -1,5 +1,5 @@
-// Reparse points as any program may give them, and link targets as any host may: what is accepted names places in
-// the share only, and comes back as it was.
+// Reparse points as any program may give them, and link targets as any host may: what is accepted names
+// places in the share only, and comes back as it was.
 #include "guest/volume/link_target.h"
 #include "nt/reparse.h"
 #include "tests/fuzz/input.h"

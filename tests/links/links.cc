@@ -109,7 +109,6 @@ void check_what_links_are(const std::wstring& in) {
         const HANDLE search = FindFirstFileW(dir.c_str(), &found);
         CHECK(search != INVALID_HANDLE_VALUE);
         CHECK((found.dwFileAttributes & kBits) == kBits);
-        std::printf("tag %lx\n", found.dwReserved0);
         if (search != INVALID_HANDLE_VALUE) FindClose(search);
     }
 }

@@ -27,6 +27,7 @@ class HostHandle {
     ~HostHandle() { session_.release(std::move(node_), handle_, type_ == Type::kDirectory, flags_); }
 
     HostNodeId node() const { return node_.id(); }
+    const NodePin& pin() const { return node_; }
     bool is_of(const NodePin& node) const { return node_ == node; }
     HostFileHandle handle() const { return handle_; }
     std::uint32_t flags() const { return flags_; }  // fuse::open_flag bits

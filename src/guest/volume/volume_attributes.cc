@@ -41,28 +41,32 @@ void Volume::Impl::give_up_set_aside(File& file) {
 }
 
 HostResult<fuse::Attr> Volume::Impl::current_attributes(File& file) {
-    const KnownAttributes known = nodes().attributes(file.node());
+    const File::Subject& subject = file.subject();
+    const KnownAttributes known = nodes().attributes(subject.node);
     if (known.fresh) return known.attr;
     std::optional<HostFileHandle> host_file;
     const auto handle = file.any_handle();
-    if (handle != nullptr) host_file = handle->handle();
-    const auto id = walk_.id_of(file.node());
+    if (handle != nullptr && handle->is_of(subject.node)) host_file = handle->handle();
+    const auto id = walk_.id_of(subject.node);
     if (!id) return std::unexpected(id.error());
     const Asked asked = nodes().ask_now();
     const auto reply = session_->get_attributes(*id, host_file);
     if (!reply) return std::unexpected(reply.error());
-    nodes().learn_attributes(file.node(), *reply, asked);
+    nodes().learn_attributes(subject.node, *reply, asked);
     return reply->attr;
 }
 
 HostResult<fuse::Attr> Volume::Impl::change_attributes(File& file, const fuse::SetAttrIn& change) {
+    const File::Subject& subject = file.subject();
     std::optional<HostFileHandle> host_file;
     const auto handle = file.any_handle();
     const bool cuts = (change.valid & fuse::set_attr::kSize) != 0;
-    if (handle != nullptr && (handle->can_write() || !cuts)) host_file = handle->handle();
-    const auto id = walk_.id_of(file.node());
+    if (handle != nullptr && handle->is_of(subject.node) && (handle->can_write() || !cuts)) {
+        host_file = handle->handle();
+    }
+    const auto id = walk_.id_of(subject.node);
     if (!id) return std::unexpected(id.error());
-    AttributeChange changing(nodes(), file.node(), AttributeChange::Kind::kSet);
+    AttributeChange changing(nodes(), subject.node, AttributeChange::Kind::kSet);
     const Asked asked = nodes().ask_now();
     const auto reply = session_->set_attributes(*id, host_file, change);
     if (!reply) return std::unexpected(reply.error());
@@ -165,7 +169,7 @@ nt::Result<nt::FileInfo> Volume::Impl::set_size(File& file, std::uint64_t bytes,
 void Volume::Impl::set_aside(File& file, std::uint64_t bytes) {
     const auto handle = handle_for(file, Need::kWrite);
     if (!handle) return;
-    AttributeChange change(nodes(), file.node(), AttributeChange::Kind::kWrite);
+    AttributeChange change(nodes(), (*handle)->pin(), AttributeChange::Kind::kWrite);
     if (session_->allocate((*handle)->node(), (*handle)->handle(), 0,
                            std::min<std::uint64_t>(bytes, INT64_MAX))) {
         change.allocated(bytes);

@@ -10,7 +10,7 @@ nt::Result<std::uint32_t> Volume::Impl::read(File& file, std::span<std::byte> bu
     if (buffer.empty()) return 0;
     const auto handle = handle_for(file, Need::kRead);
     if (!handle) return fail(handle.error());
-    const std::uint64_t known_size = nodes().attributes(file.node()).attr.size;
+    const std::uint64_t known_size = nodes().attributes((*handle)->pin()).attr.size;
     const auto bytes = read_pieces(**handle, buffer, offset, known_size);
     if (!bytes) return fail(bytes.error());
     if (*bytes == 0) return nt::fail(nt::Status::kEndOfFile);
@@ -75,10 +75,10 @@ nt::Result<Written> Volume::Impl::write(File& file, std::span<const std::byte> d
     const auto handle = handle_for(file, append ? Need::kAppend : Need::kWrite);
     if (!handle) return fail(handle.error());
 
-    AttributeChange change(nodes(), file.node(), AttributeChange::Kind::kWrite);
+    AttributeChange change(nodes(), (*handle)->pin(), AttributeChange::Kind::kWrite);
     file.was_written = true;
     if (append) {
-        offset = nodes().attributes(file.node()).attr.size;
+        offset = nodes().attributes((*handle)->pin()).attr.size;
         // One after the other: the host gives each the end of the file at that moment.
         for (std::size_t at = 0; at < data.size();) {
             const std::size_t bytes = std::min<std::size_t>(session_->limits().write_bytes, data.size() - at);
@@ -131,7 +131,7 @@ nt::Result<nt::FileInfo> Volume::Impl::flush(File& file) {
     const auto done = session_->sync_files(std::span(&target, 1));
     // A host without FSYNC has nothing that could be lost.
     if (!done && !done.error().is(fuse::Errno::kENOSYS)) return fail(done.error());
-    return file_info_of(nodes().attributes(file.node()).attr);
+    return file_info_of(nodes().attributes(handle->pin()).attr);
 }
 
 }  // namespace guest

@@ -53,11 +53,12 @@ struct Volume::Impl::Listing {
 
 HostResult<std::shared_ptr<HostHandle>> Volume::Impl::directory_handle(File& directory) {
     if (auto handle = directory.borrow_directory()) return handle;
-    const auto id = walk_.id_of(directory.node());
+    const NodePin& node = directory.node();
+    const auto id = walk_.id_of(node);
     if (!id) return std::unexpected(id.error());
     const auto opened = session_->open_directory(*id);
     if (!opened) return std::unexpected(opened.error());
-    return std::make_shared<HostHandle>(*session_, directory.node(), *opened, HostHandle::Type::kDirectory,
+    return std::make_shared<HostHandle>(*session_, node, *opened, HostHandle::Type::kDirectory,
                                         fuse::open_flag::kReadOnly);
 }
 
@@ -90,7 +91,7 @@ HostResult<bool> Volume::Impl::is_empty(File& directory) {
 HostResult<std::shared_ptr<const DirectorySnapshot>> Volume::Impl::read_all_entries(File& directory) {
     auto handle = directory_handle(directory);
     if (!handle) return std::unexpected(handle.error());
-    Listing listing{.directory = directory.node(),
+    Listing listing{.directory = (*handle)->pin(),
                     .id = (*handle)->node(),
                     .handle = *handle,
                     .pending = {},
@@ -111,9 +112,9 @@ HostResult<std::shared_ptr<const DirectorySnapshot>> Volume::Impl::read_all_entr
     directory.give_back_directory(std::move(*handle));
     show_links(listing.links, listing.directory, *listing.snapshot);
 
-    if (directory.node() != nodes().root()) {
-        const nt::FileInfo own = file_info_of(nodes().attributes(directory.node()).attr);
-        const auto home = nodes().home_of(directory.node());
+    if (listing.directory != nodes().root()) {
+        const nt::FileInfo own = file_info_of(nodes().attributes(listing.directory).attr);
+        const auto home = nodes().home_of(listing.directory);
         listing.snapshot->add(u".", own);
         listing.snapshot->add(u"..", home ? file_info_of(nodes().attributes(home->directory).attr) : own);
     }

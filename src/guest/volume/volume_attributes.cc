@@ -33,8 +33,9 @@ nt::Result<nt::FileInfo> Volume::Impl::info_with_our_times(File& file, const Kno
 
 // Space that was set aside and not used goes back when the last handle is closed.
 void Volume::Impl::give_up_set_aside(File& file) {
-    if (file.kind() != FileKind::kRegular || !nodes().take_set_aside(file.node())) return;
-    nodes().distrust_attributes(file.node());  // others may have written to the file: cut where it ends now
+    const File::Subject& subject = file.subject();
+    if (subject.kind != FileKind::kRegular || !nodes().take_set_aside(subject.node)) return;
+    nodes().distrust_attributes(subject.node);  // others may have written to the file: cut where it ends now
     const auto attr = current_attributes(file);
     if (attr)
         static_cast<void>(change_attributes(file, {.valid = fuse::set_attr::kSize, .size = attr->size}));

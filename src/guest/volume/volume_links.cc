@@ -18,6 +18,10 @@ constexpr std::size_t kLinksAtOnce = 64;
 
 HostResult<std::string> Volume::Impl::target_of(const NodePin& link) {
     if (auto known = nodes().link_target(link)) return *std::move(known);
+    // A node keeps its kind, but a file that was a link may be another node by now.
+    if (kind_of(nodes().attributes(link).attr) != FileKind::kSymlink) {
+        return std::unexpected(Failure(nt::Status::kNotAReparsePoint));
+    }
     const auto id = walk_.id_of(link);
     if (!id) return std::unexpected(id.error());
     auto target = std::move(session_->read_links(std::span(&*id, 1)).front());
@@ -132,8 +136,9 @@ nt::Result<std::vector<std::byte>> Volume::Impl::reparse_point_of(std::u16string
 }
 
 nt::Result<std::vector<std::byte>> Volume::Impl::reparse_point(const File& file) {
-    if (file.kind() != FileKind::kSymlink) return nt::fail(nt::Status::kNotAReparsePoint);
-    const auto target = target_of(file.node());
+    const File::Subject& subject = file.subject();
+    if (subject.kind != FileKind::kSymlink) return nt::fail(nt::Status::kNotAReparsePoint);
+    const auto target = target_of(subject.node);
     if (!target) return fail(target.error());
     const auto shown = guest_target_of(*target);
     if (!shown) return nt::fail(shown.error());

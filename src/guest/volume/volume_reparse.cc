@@ -56,12 +56,13 @@ nt::Result<void> Volume::Impl::delete_reparse_point(File& file, std::u16string_v
     const auto header = nt::parse_reparse_header(data);
     if (!header) return nt::fail(header.error());
     if (header->data_bytes != 0) return nt::fail(nt::Status::kIoReparseDataInvalid);
-    if (file.kind() != FileKind::kSymlink) return nt::fail(nt::Status::kNotAReparsePoint);
+    const File::Subject& subject = file.subject();
+    if (subject.kind != FileKind::kSymlink) return nt::fail(nt::Status::kNotAReparsePoint);
     if (header->tag != nt::kReparseTagSymlink) return nt::fail(nt::Status::kIoReparseTagMismatch);
     const auto components = host_path_of(path);
     if (!components || components->empty()) return nt::fail(nt::Status::kObjectNameInvalid);
     const bool to_directory =
-        leads_to_directory(file.node(), std::span(*components).first(components->size() - 1));
+        leads_to_directory(subject.node, std::span(*components).first(components->size() - 1));
     const FileKind kind = to_directory ? FileKind::kDirectory : FileKind::kRegular;
     const auto done =
         with_second_try([&](Trust trust) { return put_in_place(file, *components, kind, {}, trust); });
@@ -186,9 +187,12 @@ HostResult<void> Volume::Impl::exchange(const Place& place, const std::string& n
     if (exchanged) {
         const auto removed = remove(made.name, old_is_directory);
         if (removed || removed.error().is_gone()) return {};
-        // Somebody has put a file into the old directory meanwhile: it must not be lost.
-        if (const auto back = move(fuse::kRenameExchange); !back) return std::unexpected(removed.error());
-        return give_up(removed.error());
+        // It is not what it was: others have put something into it, or in its place. That must not be lost.
+        if (!move(fuse::kRenameExchange)) static_cast<void>(move(fuse::kRenameNoReplace));
+        const auto left = walk_.step(place.directory, made.name, Trust::kFresh, false);
+        if (left && left->node == made.node) return give_up(removed.error());
+        if (left) log("what was at a name that became a link meanwhile is called " + made.name);
+        return std::unexpected(removed.error());
     }
     if (!exchanged.error().is_unsupported()) return give_up(exchanged.error());
     if (const auto removed = remove(name, old_is_directory); !removed) return give_up(removed.error());

@@ -22,7 +22,7 @@ demo: lab ## The main job: Windows programs work on a host directory; ends with 
 test: packages ## All tests: sanitizers, the lab, short fuzzing
 	@scripts/test
 
-bench: packages ## Benchmarks: medians and ratios of one run
+bench: lab ## Benchmarks: medians and ratios of one run, some minutes
 	@scripts/bench
 
 soak: lab ## Endurance in the lab: a million files, ten minutes of stress (SOAK_FILES, SOAK_SECONDS)

@@ -42,6 +42,7 @@ class CountingChannel final : public guest::Channel {
     std::size_t max_message_bytes() const noexcept override { return next_.max_message_bytes(); }
     void set_sink(guest::ChannelSink* sink) noexcept override { next_.set_sink(sink); }
     void submit(std::span<guest::Message* const> messages) noexcept override;
+    void serve(const std::function<bool()>& done) noexcept override { next_.serve(done); }
     void cancel(guest::Message& message) noexcept override { next_.cancel(message); }
 
   private:

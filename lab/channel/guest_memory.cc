@@ -7,13 +7,14 @@
 
 namespace lab {
 
-GuestMemory::GuestMemory(vhost_user::Fd fd, std::byte* memory, std::size_t bytes)
-    : fd_(std::move(fd)), memory_(memory), bytes_(bytes), free_{{0, bytes}} {}
+GuestMemory::GuestMemory(vhost_user::Fd fd, std::byte* memory, std::size_t bytes, std::uint64_t guest_base)
+    : fd_(std::move(fd)), memory_(memory), bytes_(bytes), guest_base_(guest_base), free_{{0, bytes}} {}
 
 GuestMemory::GuestMemory(GuestMemory&& other) noexcept
     : fd_(std::move(other.fd_)),
       memory_(std::exchange(other.memory_, nullptr)),
       bytes_(other.bytes_),
+      guest_base_(other.guest_base_),
       free_(std::move(other.free_)),
       used_(std::move(other.used_)) {}
 
@@ -21,7 +22,7 @@ GuestMemory::~GuestMemory() {
     if (memory_ != nullptr) ::munmap(memory_, bytes_);
 }
 
-std::expected<GuestMemory, std::string> GuestMemory::create(std::size_t bytes) {
+std::expected<GuestMemory, std::string> GuestMemory::create(std::size_t bytes, std::uint64_t guest_base) {
     bytes = (bytes + 4095) & ~std::size_t{4095};
     const std::string attempt = "cannot make " + std::to_string(bytes) + " bytes of guest memory: ";
     vhost_user::Fd fd(::memfd_create("virtiofs-guest-memory", MFD_CLOEXEC));
@@ -30,7 +31,7 @@ std::expected<GuestMemory, std::string> GuestMemory::create(std::size_t bytes) {
     }
     void* const memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd.get(), 0);
     if (memory == MAP_FAILED) return std::unexpected(attempt + std::strerror(errno));
-    return GuestMemory(std::move(fd), static_cast<std::byte*>(memory), bytes);
+    return GuestMemory(std::move(fd), static_cast<std::byte*>(memory), bytes, guest_base);
 }
 
 std::optional<std::size_t> GuestMemory::allocate(std::size_t bytes) {

@@ -1,5 +1,5 @@
-// The memory that a native "guest" shares with its daemon: a memfd, mapped here, with an allocator for bounce
-// buffers. Must never know: queues, messages.
+// The memory that a native "guest" shares with its daemon: a memfd, mapped here, with an allocator of
+// blocks. Must never know: queues, messages.
 #pragma once
 
 #include <cstddef>
@@ -21,7 +21,8 @@ class GuestMemory {
     // noticed.
     static constexpr std::uint64_t kGuestBase = 0x1'0000'0000;
 
-    static std::expected<GuestMemory, std::string> create(std::size_t bytes);
+    static std::expected<GuestMemory, std::string> create(std::size_t bytes,
+                                                          std::uint64_t guest_base = kGuestBase);
     GuestMemory(GuestMemory&& other) noexcept;
     GuestMemory& operator=(GuestMemory&&) = delete;
     ~GuestMemory();
@@ -29,7 +30,7 @@ class GuestMemory {
     int fd() const { return fd_.get(); }
     std::size_t bytes() const { return bytes_; }
     std::byte* at(std::size_t offset) const { return memory_ + offset; }
-    std::uint64_t guest_address(std::size_t offset) const { return kGuestBase + offset; }
+    std::uint64_t guest_address(std::size_t offset) const { return guest_base_ + offset; }
     std::uint64_t user_address(std::size_t offset) const {
         return reinterpret_cast<std::uint64_t>(at(offset));
     }
@@ -40,11 +41,12 @@ class GuestMemory {
     void free(std::size_t offset);
 
   private:
-    GuestMemory(vhost_user::Fd fd, std::byte* memory, std::size_t bytes);
+    GuestMemory(vhost_user::Fd fd, std::byte* memory, std::size_t bytes, std::uint64_t guest_base);
 
     vhost_user::Fd fd_;
     std::byte* memory_ = nullptr;
     std::size_t bytes_ = 0;
+    std::uint64_t guest_base_ = kGuestBase;
     std::map<std::size_t, std::size_t> free_;  // offset -> bytes, never adjacent
     std::map<std::size_t, std::size_t> used_;
 };

@@ -1,11 +1,6 @@
 #include "lab/channel/vhost_user_channel.h"
 
-#include <poll.h>
-#include <sys/eventfd.h>
-
-#include <array>
-#include <cerrno>
-#include <cstring>
+#include <algorithm>
 #include <utility>
 
 #include "fuse/protocol.h"
@@ -17,39 +12,43 @@ namespace {
 
 using guest::ChannelError;
 
-// Descriptors for either direction of a message; further pieces are joined to the last one.
-constexpr std::size_t kMaxPieces = 8;
-constexpr std::uint16_t kIndirectCapacity = 2 * kMaxPieces;
+constexpr std::uint16_t kIndirectCapacity = 2 * MessageLayout::kMaxPieces;
+// A bounced request that long is shown to the device at once, so that it works while the next one is copied.
+constexpr std::size_t kLongRequest = 65536;
 
-void signal(const vhost_user::Fd& eventfd) {
-    const std::uint64_t one = 1;
-    // Fails only if the counter is full, and then the other side has been told already.
-    (void)!::write(eventfd.get(), &one, sizeof one);
-}
-
-// The descriptors' lengths follow the message's pieces, so that a daemon sees header, arguments and data
-// apart.
-template <typename Pieces>
-std::size_t describe(const Pieces& pieces, std::uint64_t address, std::span<virtio::Piece> into) {
-    std::size_t count = 0;
-    for (const auto piece : pieces) {
-        if (piece.empty()) continue;
-        const auto length = static_cast<std::uint32_t>(piece.size());
-        if (count == into.size()) {
-            into[count - 1].length += length;
-        } else {
-            into[count++] = {.address = address, .length = length};
-        }
-        address += length;
-    }
-    return count;
+vhost_user::Region region_of(const GuestMemory& memory) {
+    return {.place = {.guest_address = memory.guest_address(0),
+                      .bytes = memory.bytes(),
+                      .user_address = memory.user_address(0),
+                      .file_offset = 0},
+            .fd = memory.fd()};
 }
 
 }  // namespace
 
+ChannelCounts ChannelCounts::operator-(const ChannelCounts& before) const {
+    return {.messages = messages - before.messages,
+            .kicks = kicks - before.kicks,
+            .interrupts = interrupts - before.interrupts,
+            .clock_wakes = clock_wakes - before.clock_wakes,
+            .copied_bytes = copied_bytes - before.copied_bytes,
+            .most_at_device = most_at_device};
+}
+
+ChannelCounts& ChannelCounts::operator+=(const ChannelCounts& more) {
+    messages += more.messages;
+    kicks += more.kicks;
+    interrupts += more.interrupts;
+    clock_wakes += more.clock_wakes;
+    copied_bytes += more.copied_bytes;
+    most_at_device = std::max(most_at_device, more.most_at_device);
+    return *this;
+}
+
 VhostUserChannel::VhostUserChannel(vhost_user::FrontEnd front, GuestMemory memory,
+                                   std::optional<DeviceBuffers> buffers,
                                    const VhostUserChannelOptions& options)
-    : options_(options), front_(std::move(front)), memory_(std::move(memory)) {}
+    : options_(options), front_(std::move(front)), buffers_(std::move(buffers)), memory_(std::move(memory)) {}
 
 std::expected<std::unique_ptr<VhostUserChannel>, std::string> VhostUserChannel::connect(
     const std::string& socket_path, const VhostUserChannelOptions& options) {
@@ -68,9 +67,9 @@ std::expected<std::unique_ptr<VhostUserChannel>, std::string> VhostUserChannel::
             "request and its reply");
     }
     auto front = vhost_user::FrontEnd::negotiate(
-        std::move(socket),
-        {.wanted_features = virtio::feature::kRingIndirectDescriptors | virtio::feature::kRingEventIndex,
-         .timeout = options.timeout});
+        std::move(socket), {.wanted_features = virtio::feature::kRingIndirectDescriptors |
+                                               (options.event_index ? virtio::feature::kRingEventIndex : 0),
+                            .timeout = options.timeout});
     if (!front) return std::unexpected(front.error());
     // A daemon that does not say how many rings it has is not trusted with more than two.
     const std::uint32_t offered = front->max_rings().value_or(2);
@@ -81,23 +80,25 @@ std::expected<std::unique_ptr<VhostUserChannel>, std::string> VhostUserChannel::
     const std::size_t table_bytes = sizeof(virtio::Descriptor) * kIndirectCapacity * options.queue_size;
     auto memory = GuestMemory::create(options.bounce_bytes + queues * (ring_bytes + table_bytes));
     if (!memory) return std::unexpected(memory.error());
+    std::optional<DeviceBuffers> buffers;
+    if (options.buffer_bytes != 0) {
+        auto made = DeviceBuffers::create(options.buffer_bytes);
+        if (!made) return std::unexpected(made.error());
+        buffers = std::move(*made);
+    }
 
     std::unique_ptr<VhostUserChannel> channel(
-        new VhostUserChannel(std::move(*front), std::move(*memory), options));
+        new VhostUserChannel(std::move(*front), std::move(*memory), std::move(buffers), options));
     if (auto started = channel->start(queues); !started) return std::unexpected(started.error());
     return channel;
 }
 
 std::expected<void, std::string> VhostUserChannel::start(std::uint32_t queues) {
-    const vhost_user::Region region{.place = {.guest_address = memory_.guest_address(0),
-                                              .bytes = memory_.bytes(),
-                                              .user_address = memory_.user_address(0),
-                                              .file_offset = 0},
-                                    .fd = memory_.fd()};
-    if (auto told = front_.set_memory(std::span(&region, 1)); !told) return told;
+    std::vector regions{region_of(memory_)};
+    if (buffers_) regions.push_back(region_of(buffers_->memory()));
+    if (auto told = front_.set_memory(regions); !told) return told;
 
     const bool indirect = (front_.features() & virtio::feature::kRingIndirectDescriptors) != 0;
-    stop_ = vhost_user::Fd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     queues_.resize(queues);
     for (std::uint32_t i = 0; i < queues; ++i) {
         Queue& queue = queues_[i];
@@ -105,9 +106,7 @@ std::expected<void, std::string> VhostUserChannel::start(std::uint32_t queues) {
         const virtio::RingLayout layout = virtio::ring_layout(size);
         const auto ring = memory_.allocate(layout.bytes);
         const auto tables = memory_.allocate(sizeof(virtio::Descriptor) * kIndirectCapacity * size);
-        queue.kick = vhost_user::Fd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-        queue.call = vhost_user::Fd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-        if (!ring || !tables || !queue.kick || !queue.call || !stop_) {
+        if (!ring || !tables || !queue.kick || !queue.call || !stop_ || !wake_own_ || !wake_submitter_) {
             return std::unexpected(std::string("cannot make the queues: out of memory or of descriptors"));
         }
         queue.slots.resize(size);
@@ -135,7 +134,7 @@ std::expected<void, std::string> VhostUserChannel::start(std::uint32_t queues) {
 
 VhostUserChannel::~VhostUserChannel() {
     if (!thread_.joinable()) return;  // never started
-    signal(stop_);
+    stop_.signal();
     thread_.join();
     end(ChannelError::kCancelled, "the channel was closed");
 }
@@ -150,6 +149,20 @@ std::size_t VhostUserChannel::held_by_device() const {
     return in_ring_;
 }
 
+ChannelCounts VhostUserChannel::counts() const {
+    const std::lock_guard lock(mutex_);
+    return {.messages = messages_,
+            .kicks = kicks_,
+            .interrupts = interrupts_,
+            .clock_wakes = clock_wakes_,
+            .copied_bytes = copied_bytes_,
+            .most_at_device = most_in_ring_};
+}
+
+std::optional<DeviceBuffer> VhostUserChannel::allocate_buffer(std::size_t bytes) {
+    return buffers_ ? buffers_->allocate(bytes) : std::nullopt;
+}
+
 // Called with the lock held.
 std::size_t VhostUserChannel::queue_for(const guest::Message& message) {
     fuse::InHeader header;
@@ -161,8 +174,11 @@ std::size_t VhostUserChannel::queue_for(const guest::Message& message) {
 void VhostUserChannel::submit(std::span<guest::Message* const> messages) noexcept {
     std::vector<Completion> refused;
     std::vector<bool> touched(queues_.size());
+    bool nobody_serves = false;
     {
         const std::lock_guard lock(mutex_);
+        const bool nobody_waits = submitters_ == 0;
+        bool submitter_serves = true;
         for (guest::Message* const message : messages) {
             const std::size_t out = out_bytes_of(*message);
             const std::size_t in = in_bytes_of(*message);
@@ -176,17 +192,22 @@ void VhostUserChannel::submit(std::span<guest::Message* const> messages) noexcep
                 refused.push_back({message, std::unexpected(ChannelError::kRefused)});
                 continue;
             }
-            auto flight = std::make_unique<Flight>();
-            flight->message = message;
-            flight->out_bytes = static_cast<std::uint32_t>(out);
-            flight->in_bytes = static_cast<std::uint32_t>(in);
+            auto flight = std::make_unique<Flight>(*message, buffers_ ? &*buffers_ : nullptr);
+            submitter_serves = submitter_serves && message->submitter_serves;
             const std::size_t index = queue_for(*message);
             touched[index] = true;
             active_.emplace(message, flight.get());
             queues_[index].pending.push_back(flight.get());
+            if (flight->submitter_serves) ++submitters_;
             flights_.emplace(flight.get(), std::move(flight));
         }
+        // With nobody else waiting the own thread need not wake up for what this submitter waits for.
+        if (nobody_waits && submitter_serves && server_ == Server::kOwnThread && !ending_) {
+            server_ = Server::kNobody;
+        }
+        nobody_serves = server_ == Server::kNobody && !submitter_serves;
     }
+    if (nobody_serves) wake_own_.signal();
     for (std::size_t i = 0; i < touched.size(); ++i) {
         if (touched[i]) pump(queues_[i]);
     }
@@ -197,18 +218,33 @@ void VhostUserChannel::submit(std::span<guest::Message* const> messages) noexcep
 // Forgets a flight and gives its block back. Called with the lock held.
 void VhostUserChannel::retire(Flight& flight) {
     if (flight.prepared || flight.state == Flight::State::kCopying) memory_.free(flight.block);
+    if (flight.submitter_serves) --submitters_;
     flights_.erase(&flight);
 }
 
 // False if the ring is full. Called with the lock held.
 bool VhostUserChannel::add_to_ring(Queue& queue, Flight& flight) {
-    std::array<virtio::Piece, kMaxPieces> readable, writable;
-    const std::uint64_t address = memory_.guest_address(flight.block);
-    const std::size_t out = describe(flight.message->out, address, readable);
-    const std::size_t in = describe(flight.message->in, address + flight.out_bytes, writable);
-    const auto added =
-        queue.driver->add(std::span(readable).first(out), std::span(writable).first(in), &flight);
-    return added.has_value();
+    const std::uint64_t block = memory_.guest_address(flight.block);
+    const auto readable = flight.layout.readable(*flight.message, block);
+    const auto writable = flight.layout.writable(*flight.message, block);
+    return queue.driver->add(readable.all(), writable.all(), &flight).has_value();
+}
+
+// Shows what was added to the device, and tells it unless a quarter of what it has are older messages and
+// somebody looks at the ring soon, who tells it then: a busy device finds them without being told. Called
+// with the lock held.
+void VhostUserChannel::publish(Queue& queue) {
+    queue.driver->publish();
+    const std::size_t fresh = queue.driver->unannounced();
+    if (queue.attended && 4 * fresh <= 3 * std::size_t{queue.driver->outstanding()}) return;
+    kick(queue);
+}
+
+// Tells the device of what was published, if it wants to be told. Called with the lock held.
+void VhostUserChannel::kick(Queue& queue) {
+    if (!queue.driver->needs_kick()) return;
+    kicks_.fetch_add(1, std::memory_order_relaxed);
+    queue.kick.signal();
 }
 
 // Moves pending messages into the ring as long as there is room. Whoever finds another thread at it leaves
@@ -217,19 +253,17 @@ void VhostUserChannel::pump(Queue& queue) {
     std::unique_lock lock(mutex_);
     if (queue.pumping) return;
     queue.pumping = true;
-    bool kick = false;
     while (!ended_ && !queue.pending.empty()) {
         Flight& flight = *queue.pending.front();
         if (!flight.prepared) {
-            const auto block = memory_.allocate(std::size_t{flight.out_bytes} + flight.in_bytes);
+            const std::size_t bytes = flight.layout.block_bytes();
+            const auto block = memory_.allocate(bytes);
             if (!block) break;  // goes on when a message comes back
             flight.block = *block;
             flight.state = Flight::State::kCopying;
             lock.unlock();
-            const std::span room(memory_.at(flight.block), std::size_t{flight.out_bytes} + flight.in_bytes);
-            gather(*flight.message, room.first(flight.out_bytes));
-            // What earlier replies left there is nobody's business.
-            std::memset(room.data() + flight.out_bytes, 0, std::min<std::size_t>(flight.in_bytes, 4096));
+            flight.layout.fill(*flight.message, std::span(memory_.at(flight.block), bytes));
+            copied_bytes_.fetch_add(flight.layout.out_bounced(), std::memory_order_relaxed);
             lock.lock();
             flight.prepared = true;
             if (flight.cancelled || ended_) {
@@ -240,6 +274,7 @@ void VhostUserChannel::pump(Queue& queue) {
                 retire(flight);
                 lock.unlock();
                 message->completed(std::unexpected(how));
+                wake_submitter();
                 lock.lock();
                 continue;
             }
@@ -248,17 +283,12 @@ void VhostUserChannel::pump(Queue& queue) {
         if (!add_to_ring(queue, flight)) break;
         queue.pending.pop_front();
         flight.state = Flight::State::kInRing;
-        ++in_ring_;
-        queue.driver->publish();
-        // At once for a long message, so that the device works while the next one is copied.
-        kick = queue.driver->needs_kick() || kick;
-        if (kick && flight.out_bytes >= 65536) {
-            signal(queue.kick);
-            kick = false;
-        }
+        most_in_ring_ = std::max(most_in_ring_, ++in_ring_);
+        messages_.fetch_add(1, std::memory_order_relaxed);
+        if (flight.layout.out_bounced() >= kLongRequest) publish(queue);
     }
     queue.pumping = false;
-    if (kick) signal(queue.kick);
+    publish(queue);
 }
 
 void VhostUserChannel::cancel(guest::Message& message) noexcept {
@@ -286,57 +316,10 @@ void VhostUserChannel::cancel(guest::Message& message) noexcept {
         }
     }
     message.completed(std::unexpected(ChannelError::kCancelled));
+    wake_submitter();
     // A message that waited for this one's room may go on.
     for (Queue& queue : queues_)
         pump(queue);
-}
-
-// Completes what the device has given back. False after a violation of the protocol, which ends the channel.
-bool VhostUserChannel::drain(Queue& queue) {
-    struct Returned {
-        Flight* flight;
-        guest::Message* message;
-        std::uint32_t bytes;
-    };
-    std::vector<Returned> returned;
-    bool violated = false;
-    bool more = true;
-    while (more && !violated) {
-        returned.clear();
-        {
-            const std::lock_guard lock(mutex_);
-            if (ended_) return true;
-            queue.driver->suppress_interrupts();
-            for (;;) {
-                const auto used = queue.driver->pop_used();
-                violated = !used;
-                if (!used || !*used) break;
-                auto* const flight = static_cast<Flight*>((*used)->token);
-                --in_ring_;
-                // From here on it cannot be cancelled: its outcome has come.
-                if (flight->message != nullptr) active_.erase(flight->message);
-                returned.push_back({flight, flight->message, (*used)->bytes_written});
-            }
-            more = !violated && queue.driver->enable_interrupts();
-        }
-        for (const Returned& one : returned) {
-            if (one.message == nullptr || one.bytes == 0) continue;
-            scatter({memory_.at(one.flight->block + one.flight->out_bytes), one.bytes}, *one.message);
-        }
-        {
-            const std::lock_guard lock(mutex_);
-            for (const Returned& one : returned)
-                retire(*one.flight);
-        }
-        for (const Returned& one : returned) {
-            if (one.message != nullptr) one.message->completed(one.bytes);
-        }
-        if (!returned.empty()) {
-            for (Queue& each : queues_)
-                pump(each);
-        }
-    }
-    return !violated;
 }
 
 // Ends the epoch once: completes everything that no other thread is about to complete.
@@ -355,7 +338,7 @@ void VhostUserChannel::end(ChannelError how, const std::string& reason) {
         for (auto it = flights_.begin(); it != flights_.end();) {
             Flight& flight = *it->second;
             // A flight being copied is the pump's to complete; one that has left the ring is drain()'s, which
-            // runs on the thread that calls this.
+            // runs on the thread that calls this or not at all.
             if (flight.state == Flight::State::kCopying) {
                 ++it;
                 continue;
@@ -364,47 +347,14 @@ void VhostUserChannel::end(ChannelError how, const std::string& reason) {
                 active_.erase(flight.message);
                 messages.push_back(flight.message);
             }
+            if (flight.submitter_serves) --submitters_;
             it = flights_.erase(it);
         }
         in_ring_ = 0;
     }
     for (guest::Message* const message : messages)
         message->completed(std::unexpected(how));
-}
-
-void VhostUserChannel::run() {
-    std::vector<pollfd> entries;
-    entries.push_back({.fd = stop_.get(), .events = POLLIN, .revents = 0});
-    entries.push_back({.fd = front_.socket(), .events = POLLIN | POLLRDHUP, .revents = 0});
-    for (const Queue& queue : queues_) {
-        entries.push_back({.fd = queue.call.get(), .events = POLLIN, .revents = 0});
-    }
-    for (;;) {
-        if (::poll(entries.data(), entries.size(), -1) < 0 && errno != EINTR) {
-            end(ChannelError::kLost, std::string("cannot wait for the daemon: ") + std::strerror(errno));
-            break;
-        }
-        if (entries[0].revents != 0) return;
-        // The daemon has nothing to say on the socket unasked: whatever happens there is the end. What it
-        // answered before is in the rings.
-        const bool hung_up = entries[1].revents != 0;
-        bool violated = false;
-        for (std::size_t i = 0; i < queues_.size() && !violated; ++i) {
-            if (entries[2 + i].revents == 0 && !hung_up) continue;
-            std::uint64_t count = 0;
-            (void)!::read(queues_[i].call.get(), &count, sizeof count);
-            violated = !drain(queues_[i]);
-        }
-        if (violated) {
-            end(ChannelError::kLost, "the device broke the virtqueue protocol");
-            break;
-        }
-        if (hung_up) {
-            end(ChannelError::kLost, "the daemon has closed the vhost-user connection");
-            break;
-        }
-    }
-    sink_.tell_lost(options_.epoch);
+    wake_submitter();
 }
 
 }  // namespace lab

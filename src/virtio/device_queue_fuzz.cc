@@ -20,7 +20,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
             if (!in_rings) std::memcpy(all.data() + at, &address, 8);
         }
     }
-    virtio::DeviceQueue device(memory.ring());
+    virtio::DeviceQueue device(memory.ring(), size % 2 == 1);
     std::array<virtio::Segment, 24> room;
     for (int i = 0; i < 16; ++i) {
         const auto chain = device.pop(memory.translator(), room);
@@ -39,6 +39,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         device.push_used((*chain)->head, 0);
         device.publish();
         (void)device.needs_interrupt();
+        device.suppress_kicks();
+        (void)device.enable_kicks();
     }
     return 0;
 }

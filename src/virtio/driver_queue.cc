@@ -1,5 +1,7 @@
 #include "virtio/driver_queue.h"
 
+#include <algorithm>
+
 namespace virtio {
 
 DriverQueue::DriverQueue(const Options& options)
@@ -166,15 +168,17 @@ void DriverQueue::suppress_interrupts() {
     }
 }
 
-bool DriverQueue::enable_interrupts() {
+bool DriverQueue::enable_interrupts(std::uint16_t chains) {
     // The load of the index must not pass the store of our wish, or an entry used in between would go
     // unnoticed.
+    const auto at_device = static_cast<std::uint16_t>(outstanding_ - (added_ - published_));
+    chains = event_index_ && chains > 1 && at_device > 1 ? std::min(chains, at_device) : std::uint16_t{1};
     if (event_index_) {
-        store_ordered(ring_.used_event(), popped_);
+        store_ordered(ring_.used_event(), static_cast<std::uint16_t>(popped_ + chains - 1));
     } else {
         store_ordered(ring_.available_flags(), std::uint16_t{0});
     }
-    return load_ordered(ring_.used_index()) != popped_;
+    return static_cast<std::uint16_t>(load_ordered(ring_.used_index()) - popped_) >= chains;
 }
 
 }  // namespace virtio

@@ -76,15 +76,19 @@ class DriverQueue {
 
     // Whether the device wants to be notified of what was published since the last call.
     bool needs_kick();
+    // Chains published since the last needs_kick().
+    std::uint16_t unannounced() const { return static_cast<std::uint16_t>(published_ - kicked_); }
 
     // The next chain that the device is done with; nullopt if there is none.
     std::expected<std::optional<UsedChain>, DeviceFault> pop_used();
 
     // Asks the device not to interrupt; a hint that it may ignore.
     void suppress_interrupts();
-    // Asks for interrupts again. True if chains were used meanwhile, for which no interrupt may come: pop
-    // them first.
-    bool enable_interrupts();
+    // Asks for an interrupt once `chains` more are used; 1: at the next one. A device without EVENT_IDX
+    // interrupts at the next one in any case, and whoever asks for more than one needs a clock beside it:
+    // what is used before the last of them stays unnoticed. Never waits for more than the device has. True
+    // if so many were used meanwhile, for which no interrupt may come: pop them first.
+    bool enable_interrupts(std::uint16_t chains = 1);
 
     // After the device was reset: gives back every outstanding chain's token, published or not, in no order.
     // The queue is of no further use.

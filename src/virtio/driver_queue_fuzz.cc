@@ -38,7 +38,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                 ++*memory.ring().used_index();
                 break;
             case 4:
-                (void)driver.enable_interrupts();
+                (void)driver.enable_interrupts(data[i + 1]);
                 driver.suppress_interrupts();
                 break;
             default:

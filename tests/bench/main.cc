@@ -1,9 +1,11 @@
-// The volume on Debian's virtiofsd beside native system calls on the same directory, in memory:
-//   volume_bench [DIRECTORY]    a directory on tmpfs; default /dev/shm
+// The volume on Debian's virtiofsd beside native system calls on the same directory, in memory, and beside
+// what a Windows program in the lab measured before:
+//   volume_bench DIRECTORY [LAB_FIGURES]    a directory on tmpfs; the output of bench.exe
 // Prints medians of repetitions in Markdown. All of Google Benchmark's options are taken, too.
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
 
+#include "tests/bench/common_work.h"
 #include "tests/bench/operations.h"
 #include "tests/bench/table.h"
 
@@ -14,33 +16,63 @@ using bench::Operation;
 constexpr int kRepetitions = 5;
 constexpr double kSeconds = 0.1;  // each repetition at least
 
-void add_benchmark(const std::string& name, int threads, const std::function<bool(int)>& action) {
-    benchmark::RegisterBenchmark(name.c_str(),
-                                 [action](benchmark::State& state) {
-                                     for (auto _ : state) {
-                                         if (action(state.thread_index())) continue;
-                                         state.SkipWithError("it did not do what it should");
-                                         break;
-                                     }
-                                 })
-        ->Threads(threads)
-        ->UseRealTime()
-        ->MinTime(kSeconds)
-        ->Repetitions(kRepetitions)
-        ->ReportAggregatesOnly();
+// What the channel did during the measured runs of one operation.
+using ChannelWork = std::map<std::string, lab::ChannelCounts>;
+
+void add_benchmark(const Operation& operation, const char* way, const std::function<bool(int)>& action,
+                   lab::ChannelCounts* sum) {
+    const auto run = [&prepare = operation.prepare, share = operation.share, action,
+                      sum](benchmark::State& state) {
+        const bool counts = sum != nullptr && state.thread_index() == 0;
+        const lab::ChannelCounts before = counts ? share->channel().counts() : lab::ChannelCounts{};
+        for (auto _ : state) {
+            if (prepare) {
+                state.PauseTiming();
+                prepare();
+                state.ResumeTiming();
+            }
+            if (action(state.thread_index())) continue;
+            state.SkipWithError("it did not do what it should");
+            break;
+        }
+        if (counts) *sum += share->channel().counts() - before;
+    };
+    auto* const added = benchmark::RegisterBenchmark((operation.name + "|" + way).c_str(), run)
+                            ->Threads(operation.threads)
+                            ->UseRealTime()
+                            ->Repetitions(kRepetitions)
+                            ->ReportAggregatesOnly();
+    if (operation.runs != 0) {
+        added->Iterations(operation.runs);
+    } else {
+        added->MinTime(kSeconds);
+    }
 }
 
 // "waited for / all", of a few operations in a row after two more: what is known by then stays known.
 std::string messages_of(const Operation& operation) {
-    constexpr int kOperations = 8;
-    for (int i = 0; i < 2; ++i)
+    const int runs = operation.items > 1 ? 1 : 8;
+    const auto run = [&] {
+        if (operation.prepare) operation.prepare();
         static_cast<void>(operation.by_volume(0));
-    const auto before = operation.counting->snapshot();
-    for (int i = 0; i < kOperations; ++i)
-        static_cast<void>(operation.by_volume(0));
-    const auto sent = operation.counting->snapshot() - before;
-    return fmt::format("{:.3g} / {:.3g}", static_cast<double>(sent.waited_for()) / kOperations,
-                       static_cast<double>(sent.total()) / kOperations);
+    };
+    for (int i = 0; i < runs / 4; ++i)
+        run();
+    const auto before = operation.share->counting().snapshot();
+    for (int i = 0; i < runs; ++i)
+        run();
+    const auto sent = operation.share->counting().snapshot() - before;
+    const double operations = static_cast<double>(operation.items) * runs;
+    return fmt::format("{:.2g} / {:.2g}", static_cast<double>(sent.waited_for()) / operations,
+                       static_cast<double>(sent.total()) / operations);
+}
+
+// "kicks / interrupts" for 1,000 messages.
+std::string notifications_of(const lab::ChannelCounts& counts) {
+    if (counts.messages == 0) return "";
+    const double thousands = static_cast<double>(counts.messages) / 1000;
+    return fmt::format("{:.0f} / {:.0f}", static_cast<double>(counts.kicks) / thousands,
+                       static_cast<double>(counts.interrupts) / thousands);
 }
 
 int fail(const std::string& why) {
@@ -52,27 +84,38 @@ int fail(const std::string& why) {
 
 int main(int argc, char** argv) {
     benchmark::Initialize(&argc, argv);
-    if (argc > 2 || (argc == 2 && argv[1][0] == '-')) return fail("usage: volume_bench [DIRECTORY]");
-    auto directory = bench::ScratchDirectory::make(argc == 2 ? argv[1] : "/dev/shm");
-    if (!directory) return fail(directory.error());
-    auto known = bench::Share::start(directory->path(), "auto");
-    if (!known) return fail(known.error());
-    auto fresh = bench::Share::start(directory->path(), "none");
-    if (!fresh) return fail(fresh.error());
-    auto workload = bench::Workload::make(directory->path(), **known, **fresh);
-    if (!workload) return fail(workload.error());
-
-    std::vector<std::string> names;
-    std::map<std::string, std::string> messages;
-    for (const Operation& operation : (*workload)->operations()) {
-        names.push_back(operation.name);
-        add_benchmark(operation.name + "|volume", operation.threads, operation.by_volume);
-        add_benchmark(operation.name + "|native", operation.threads, operation.natively);
-        messages[operation.name] = messages_of(operation);
-    }
+    if (argc < 2 || argc > 3 || argv[1][0] == '-') return fail("usage: volume_bench DIRECTORY [LAB_FIGURES]");
     bench::Table table;
+    if (argc == 3 && !table.read_lab(argv[2])) return fail(fmt::format("{}: no figures of the lab", argv[2]));
+    const std::string directory = argv[1];
+    auto known = bench::Share::start(directory, "auto", {.buffer_bytes = 4 * bench::kMegabyte});
+    if (!known) return fail(known.error());
+    auto fresh = bench::Share::start(directory, "none");
+    if (!fresh) return fail(fresh.error());
+    auto flags = bench::Share::start(directory, "auto", {.event_index = false});
+    if (!flags) return fail(flags.error());
+    auto single = bench::Workload::make(directory, **known, **fresh);
+    if (!single) return fail(single.error());
+    auto common = bench::CommonWork::make(directory, **known, **flags);
+    if (!common) return fail(common.error());
+
+    std::vector<Operation> operations = (*common)->operations();
+    for (Operation& operation : (*single)->operations())
+        operations.push_back(std::move(operation));
+    std::vector<std::string> names;
+    std::map<std::string, bench::Table::Counts> counts;
+    ChannelWork work;
+    for (const Operation& operation : operations) {
+        names.push_back(operation.name);
+        table.set_items(operation.name, operation.items);
+        add_benchmark(operation, "volume", operation.by_volume, &work[operation.name]);
+        add_benchmark(operation, "native", operation.natively, nullptr);
+        counts[operation.name].messages = messages_of(operation);
+    }
     benchmark::RunSpecifiedBenchmarks(&table);
-    table.print(names, messages);
+    for (const Operation& operation : operations)
+        counts[operation.name].notifications = notifications_of(work[operation.name]);
+    table.print(names, counts);
     benchmark::Shutdown();
     return table.failed() ? 1 : 0;
 }

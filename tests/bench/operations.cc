@@ -1,6 +1,5 @@
 #include "tests/bench/operations.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
@@ -13,23 +12,12 @@ namespace bench {
 namespace {
 
 constexpr std::size_t kSmallBytes = 4096;
-constexpr std::size_t kMegabyte = std::size_t{1} << 20;
-constexpr std::uint64_t kLargeMegabytes = 16;
-constexpr std::size_t kManyFiles = 10000;
 constexpr std::uint32_t kRead = nt::access::kFileGenericRead;
 constexpr std::uint32_t kReadWrite = kRead | (nt::access::kFileGenericWrite & ~nt::access::kAppendData);
 constexpr std::uint32_t kDelete = nt::access::kDelete | nt::access::kReadAttributes;
 
-// What CreateFile makes WinFsp call.
-guest::File* open(guest::Volume& volume, std::u16string_view path, std::uint32_t access,
-                  std::uint32_t options = 0) {
-    if (!volume.attributes_of(path)) return nullptr;
-    const auto opened = volume.open(path, {.options = options, .granted_access = access});
-    return opened ? opened->file : nullptr;
-}
-
 bool read_small_file(guest::Volume& volume) {
-    guest::File* const file = open(volume, u"\\small-0", kRead);
+    guest::File* const file = open_file(volume, u"\\small-0", kRead);
     if (file == nullptr) return false;
     std::vector<std::byte> buffer(kSmallBytes);
     const bool whole = volume.read(*file, buffer, 0) == kSmallBytes;
@@ -53,7 +41,7 @@ bool create_and_delete(guest::Volume& volume) {
     const std::vector<std::byte> data(kSmallBytes);
     const bool written = volume.write(*made->file, data, {}).has_value();
     volume.close(made->file);
-    guest::File* const file = open(volume, kPath, kDelete);
+    guest::File* const file = open_file(volume, kPath, kDelete);
     if (file == nullptr) return false;
     const bool deletable = volume.can_delete(*file, kPath).has_value();
     if (deletable) volume.cleanup(*file, kPath, {.remove = true});
@@ -69,27 +57,14 @@ bool create_and_delete(const std::string& path) {
     return ::close(fd) == 0 && ::unlink(path.c_str()) == 0 && written;
 }
 
-bool list(guest::Volume& volume, guest::File& directory) {
-    std::size_t entries = 0;
-    const auto done = volume.read_directory(directory, std::nullopt,
-                                            [&](const guest::DirectoryEntry&) { return ++entries > 0; });
-    return done && *done && entries == kManyFiles + 2;
-}
-
-// With the attributes of each, which Windows' listings have.
-bool list(const std::string& path) {
-    DIR* const directory = ::opendir(path.c_str());
-    if (directory == nullptr) return false;
-    std::size_t entries = 0;
-    while (const dirent* const entry = ::readdir(directory)) {
-        struct stat attributes;
-        if (::fstatat(::dirfd(directory), entry->d_name, &attributes, AT_SYMLINK_NOFOLLOW) == 0) ++entries;
-    }
-    ::closedir(directory);
-    return entries == kManyFiles + 2;
-}
-
 }  // namespace
+
+guest::File* open_file(guest::Volume& volume, std::u16string_view path, std::uint32_t access,
+                       std::uint32_t options) {
+    if (!volume.attributes_of(path)) return nullptr;
+    const auto opened = volume.open(path, {.options = options, .granted_access = access});
+    return opened ? opened->file : nullptr;
+}
 
 std::expected<std::unique_ptr<Workload>, std::string> Workload::make(const std::string& directory,
                                                                      Share& known, Share& fresh) {
@@ -99,15 +74,14 @@ std::expected<std::unique_ptr<Workload>, std::string> Workload::make(const std::
 }
 
 std::string Workload::prepare() {
-    buffer_.assign(kMegabyte, std::byte{'x'});
     const auto make_file = [&](const std::string& name, std::size_t bytes) {
         std::ofstream file(directory_ + "/" + name, std::ios::binary);
         file << std::string(bytes, 'x');
     };
     const auto open_everywhere = [&](const std::string& name) {
         const std::u16string path = u"\\" + std::u16string(name.begin(), name.end());
-        return OpenEverywhere{.known = open(known_.volume(), path, kReadWrite),
-                              .fresh = open(fresh_.volume(), path, kReadWrite),
+        return OpenEverywhere{.known = open_file(known_.volume(), path, kReadWrite),
+                              .fresh = open_file(fresh_.volume(), path, kReadWrite),
                               .native = ::open((directory_ + "/" + name).c_str(), O_RDWR | O_CLOEXEC)};
     };
     for (int i = 0; i < kMostThreads; ++i) {
@@ -115,13 +89,7 @@ std::string Workload::prepare() {
         make_file(name, kSmallBytes);
         small_.push_back(open_everywhere(name));
     }
-    make_file("large", kMegabyte * kLargeMegabytes);
-    large_ = open_everywhere("large");
-    std::filesystem::create_directory(directory_ + "/many");
-    for (std::size_t i = 0; i < kManyFiles; ++i)
-        make_file(fmt::format("many/file {:05}.txt", i), 0);
-    many_ = open(known_.volume(), u"\\many", kRead, nt::create_option::kDirectoryFile);
-    bool all = large_.known != nullptr && large_.native >= 0 && many_ != nullptr;
+    bool all = true;
     for (const OpenEverywhere& file : small_)
         all = all && file.known != nullptr && file.fresh != nullptr && file.native >= 0;
     return all ? "" : "cannot open the files in " + directory_;
@@ -135,8 +103,6 @@ Workload::~Workload() {
     };
     for (const OpenEverywhere& file : small_)
         close_everywhere(file);
-    close_everywhere(large_);
-    if (many_ != nullptr) known_.volume().close(many_);
 }
 
 std::vector<Operation> Workload::operations() {
@@ -149,22 +115,21 @@ std::vector<Operation> Workload::operations() {
     const auto fresh_attributes = [this, &fresh](int thread) {
         return fresh.file_info(*small_[static_cast<std::size_t>(thread)].fresh).has_value();
     };
-    const auto next_offset = [this] { return next_megabyte_++ % kLargeMegabytes * kMegabyte; };
     const std::string small = directory_ + "/small-0";
     return {
         {.name = "attributes of an open file, asked of the host",
          .by_volume = fresh_attributes,
          .natively = native_attributes,
-         .counting = &fresh_.counting()},
+         .share = &fresh_},
         {.name = fmt::format("the same, {} threads", kMostThreads),
          .threads = kMostThreads,
          .by_volume = fresh_attributes,
          .natively = native_attributes,
-         .counting = &fresh_.counting()},
+         .share = &fresh_},
         {.name = "attributes of an open file, known",
          .by_volume = [this, &known](int) { return known.file_info(*small_[0].known).has_value(); },
          .natively = native_attributes,
-         .counting = &known_.counting()},
+         .share = &known_},
         {.name = "look-up of a name, nothing known",
          .by_volume = [&fresh](int) { return fresh.attributes_of(u"\\small-0").has_value(); },
          .natively =
@@ -172,40 +137,15 @@ std::vector<Operation> Workload::operations() {
                  struct stat attributes;
                  return ::stat(small.c_str(), &attributes) == 0;
              },
-         .counting = &fresh_.counting()},
+         .share = &fresh_},
         {.name = "open, read 4 KiB, close",
          .by_volume = [&known](int) { return read_small_file(known); },
          .natively = [small](int) { return read_small_file(small); },
-         .counting = &known_.counting()},
+         .share = &known_},
         {.name = "create, write 4 KiB, delete",
          .by_volume = [&known](int) { return create_and_delete(known); },
          .natively = [path = directory_ + "/new"](int) { return create_and_delete(path); },
-         .counting = &known_.counting()},
-        {.name = "read of 1 MiB, sequential",
-         .by_volume = [this, &known, next_offset](
-                          int) { return known.read(*large_.known, buffer_, next_offset()) == kMegabyte; },
-         .natively =
-             [this, next_offset](int) {
-                 return ::pread(large_.native, buffer_.data(), kMegabyte,
-                                static_cast<off_t>(next_offset())) == static_cast<ssize_t>(kMegabyte);
-             },
-         .counting = &known_.counting()},
-        {.name = "write of 1 MiB, sequential",
-         .by_volume =
-             [this, &known, next_offset](int) {
-                 const auto written = known.write(*large_.known, buffer_, {.offset = next_offset()});
-                 return written && written->bytes == kMegabyte;
-             },
-         .natively =
-             [this, next_offset](int) {
-                 return ::pwrite(large_.native, buffer_.data(), kMegabyte,
-                                 static_cast<off_t>(next_offset())) == static_cast<ssize_t>(kMegabyte);
-             },
-         .counting = &known_.counting()},
-        {.name = "listing of 10,000 files with attributes",
-         .by_volume = [this, &known](int) { return list(known, *many_); },
-         .natively = [path = directory_ + "/many"](int) { return list(path); },
-         .counting = &known_.counting()},
+         .share = &known_},
     };
 }
 

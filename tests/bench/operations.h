@@ -16,12 +16,19 @@ struct Operation {
     // Run it once, on the thread of that number. False if it did not do what it should.
     std::function<bool(int thread)> by_volume;
     std::function<bool(int thread)> natively;
-    const lab::CountingChannel* counting = nullptr;  // the messages of by_volume
+    const Share* share = nullptr;        // by_volume's
+    std::size_t items = 1;               // that one run stands for; times are given for each
+    std::int64_t runs = 0;               // of a repetition; 0: as many as take long enough
+    std::function<void()> prepare = {};  // before each run, not measured
 };
 
 inline constexpr int kMostThreads = 16;
 
-// What the operations work on. The operations must not outlive it, nor it the shares.
+// What CreateFile makes WinFsp call; nullptr if it fails.
+guest::File* open_file(guest::Volume& volume, std::u16string_view path, std::uint32_t access,
+                       std::uint32_t options = 0);
+
+// What single operations work on. The operations must not outlive it, nor it the shares.
 class Workload {
   public:
     // `known`: a share with a cache, `fresh`: one without, both of `directory`.
@@ -47,10 +54,6 @@ class Workload {
     Share& known_;
     Share& fresh_;
     std::vector<OpenEverywhere> small_;  // one of each thread
-    OpenEverywhere large_;
-    guest::File* many_ = nullptr;  // the directory of many files
-    std::vector<std::byte> buffer_;
-    std::uint64_t next_megabyte_ = 0;
 };
 
 }  // namespace bench

@@ -17,10 +17,13 @@ class Share {
   public:
     // `cache` as the daemon takes it: auto (names and attributes live a second) or none. The error is a
     // sentence for the user.
-    static std::expected<std::unique_ptr<Share>, std::string> start(const std::string& directory,
-                                                                    const std::string& cache);
+    static std::expected<std::unique_ptr<Share>, std::string> start(
+        const std::string& directory, const std::string& cache,
+        const lab::VhostUserChannelOptions& options = {});
 
     guest::Volume& volume() { return *volume_; }
+    lab::VhostUserChannel& channel() { return *channel_; }
+    const lab::VhostUserChannel& channel() const { return *channel_; }
     const lab::CountingChannel& counting() const { return *counting_; }
 
   private:

@@ -22,7 +22,8 @@ namespace tests {
 
 class DaemonVolume {
   public:
-    explicit DaemonVolume(const std::string& cache = "auto") {
+    explicit DaemonVolume(const std::string& cache = "auto",
+                          const lab::VhostUserChannelOptions& options = {}) {
         std::string name = (std::filesystem::temp_directory_path() / "virtiofs-test-XXXXXX").string();
         if (mkdtemp(name.data()) == nullptr) return;
         directory_ = name;
@@ -32,7 +33,7 @@ class DaemonVolume {
             return;
         }
         daemon_ = std::move(*daemon);
-        auto channel = lab::VhostUserChannel::connect(daemon_->socket_path());
+        auto channel = lab::VhostUserChannel::connect(daemon_->socket_path(), options);
         if (!channel) {
             ADD_FAILURE() << channel.error() << "\n" << daemon_->log();
             return;
@@ -62,6 +63,7 @@ class DaemonVolume {
     explicit operator bool() const { return volume_ != nullptr; }
     guest::Volume& volume() { return *volume_; }
     lab::CountingChannel& counting() { return *counting_; }
+    lab::VhostUserChannel& channel() { return *channel_; }
     lab::Daemon& daemon() { return *daemon_; }
     const std::filesystem::path& directory() const { return directory_; }
 

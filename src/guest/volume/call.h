@@ -26,12 +26,18 @@ class Countdown {
         // Kept here, because this object may be gone once the lock is free.
         const std::shared_ptr<Sleep> sleep = sleep_;
         const std::lock_guard lock(sleep->mutex);
-        if (--left_ == 0) sleep->over.notify_one();
+        if (--left_ <= awaited_) sleep->over.notify_one();
     }
 
-    void wait() {
+    // Waits until at most so many are missing.
+    void wait(std::size_t missing = 0) {
         std::unique_lock lock(sleep_->mutex);
-        sleep_->over.wait(lock, [this] { return left_ == 0; });
+        awaited_ = missing;
+        sleep_->over.wait(lock, [&] { return left_ <= missing; });
+    }
+    bool reached(std::size_t missing) const {
+        const std::lock_guard lock(sleep_->mutex);
+        return left_ <= missing;
     }
 
   private:
@@ -46,6 +52,7 @@ class Countdown {
     }
 
     std::size_t left_;  // guarded by the sleep's mutex
+    std::size_t awaited_ = 0;
     std::shared_ptr<Sleep> sleep_;
 };
 
@@ -64,6 +71,7 @@ class PendingCall : public Message {
         countdown_ = &countdown;
         epoch = epoch_of_session;
         submitted = false;
+        submitter_serves = true;
     }
     void refuse(ChannelError error) noexcept { outcome_ = std::unexpected(error); }
 

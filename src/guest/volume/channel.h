@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <expected>
+#include <functional>
 #include <span>
 
 namespace guest {
@@ -36,6 +37,8 @@ class Message {
     // Room for the reply, fuse_out_header first; empty for a message that has no reply (FORGET,
     // BATCH_FORGET).
     std::span<const std::span<std::byte>> in;
+    // The submitter calls Channel::serve() next: no other thread has to wake up for this message before.
+    bool submitter_serves = false;
 
     // Called exactly once for each submitted message, on any thread, possibly before submit() returns and
     // with no lock held. For a message without reply it means that the transport no longer needs the buffers.
@@ -74,6 +77,11 @@ class Channel {
     // Sends a batch, in order as far as the transport keeps one (FORGETs and INTERRUPTs travel on a queue of
     // their own). Never waits for the host; messages beyond the device's capacity are queued. Thread-safe.
     virtual void submit(std::span<Message* const> messages) noexcept = 0;
+
+    // Lends the calling thread, which would wait for messages that it has submitted, to fetch completions,
+    // anybody's: saves a hop between threads where the transport can. Returns once `done()`, or as early as
+    // it likes. Completions alone make done() true; it is called often, on this thread, with no lock held.
+    virtual void serve(const std::function<bool()>& done) noexcept { static_cast<void>(done); }
 
     // Ends a message early: it is completed with kCancelled unless its outcome came first. Harmless for a
     // message that is already complete, provided it still exists. Thread-safe.

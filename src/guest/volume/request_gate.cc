@@ -1,5 +1,6 @@
 #include "guest/volume/request_gate.h"
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 #include <vector>
@@ -25,22 +26,14 @@ RequestGate::~RequestGate() {
     wait_for_background();
 }
 
-void RequestGate::transact(std::span<PendingCall* const> calls) {
+void RequestGate::transact(std::span<PendingCall* const> calls, std::size_t most_in_flight) {
     if (calls.empty()) return;
     Countdown countdown(calls.size());
-    std::vector<Message*> messages;
-    messages.reserve(calls.size());
     std::list<PendingCall*> mine;
     for (PendingCall* call : calls) {
         call->start(countdown, epoch_);
         call->prepare(next_unique_.fetch_add(kUniqueStep));
-        messages.push_back(call);
         mine.push_back(call);
-    }
-    if (is_shut()) {
-        for (PendingCall* call : calls)
-            call->refuse(ChannelError::kCancelled);
-        return;
     }
     const auto first = mine.begin();
     const auto last = std::prev(mine.end());
@@ -48,20 +41,37 @@ void RequestGate::transact(std::span<PendingCall* const> calls) {
         const std::lock_guard lock(mutex_);
         in_flight_.splice(in_flight_.end(), mine);
     }
-    channel_.submit(messages);
-    {
-        // shut_down() passes over calls that the channel has not seen; those are ours to cancel.
-        const std::lock_guard lock(mutex_);
-        for (PendingCall* call : calls)
-            call->submitted = true;
-        if (is_shut()) {
-            for (PendingCall* call : calls)
-                channel_.cancel(*call);
-        }
+    std::size_t next = 0;
+    while (next < calls.size() && !is_shut()) {
+        const std::size_t room = next == 0 ? most_in_flight : most_in_flight / 2;
+        const std::size_t count = std::min(calls.size() - next, room);
+        next += count;
+        const std::size_t unsent = calls.size() - next;
+        const std::size_t missing = unsent == 0 ? 0 : unsent + most_in_flight / 2;
+        submit(calls.subspan(next - count, count));
+        channel_.serve([&] { return countdown.reached(missing); });
+        countdown.wait(missing);
     }
-    countdown.wait();
+    if (next < calls.size()) {
+        for (PendingCall* call : calls.subspan(next))
+            call->refuse(ChannelError::kCancelled);
+        countdown.wait(calls.size() - next);
+    }
     const std::lock_guard lock(mutex_);
     mine.splice(mine.end(), in_flight_, first, std::next(last));
+}
+
+void RequestGate::submit(std::span<PendingCall* const> calls) {
+    const std::vector<Message*> messages(calls.begin(), calls.end());
+    channel_.submit(messages);
+    // shut_down() passes over calls that the channel has not seen; those are ours to cancel.
+    const std::lock_guard lock(mutex_);
+    for (PendingCall* call : calls)
+        call->submitted = true;
+    if (is_shut()) {
+        for (PendingCall* call : calls)
+            channel_.cancel(*call);
+    }
 }
 
 void RequestGate::send_in_background(std::unique_ptr<BackgroundCall> call) noexcept {

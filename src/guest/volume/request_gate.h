@@ -23,10 +23,14 @@ class RequestGate {
     RequestGate(const RequestGate&) = delete;
     RequestGate& operator=(const RequestGate&) = delete;
 
+    // Enough to keep a device busy, and few enough not to fill its queue.
+    static constexpr std::size_t kMostInFlight = 64;
+
     Epoch epoch() const { return epoch_; }
 
-    // Sends all calls as one batch and waits until each is complete.
-    void transact(std::span<PendingCall* const> calls);
+    // Sends all calls and waits until each is complete. Of many calls the first `most_in_flight` go as one
+    // batch, and further ones whenever half of that is complete.
+    void transact(std::span<PendingCall* const> calls, std::size_t most_in_flight = kMostInFlight);
     void transact(PendingCall& call) {
         PendingCall* one = &call;
         transact(std::span(&one, 1));
@@ -43,6 +47,7 @@ class RequestGate {
 
   private:
     friend class BackgroundCall;
+    void submit(std::span<PendingCall* const> calls);
     void finished(BackgroundCall& call) noexcept;
     void reap();
 

@@ -9,6 +9,9 @@ namespace guest {
 namespace {
 
 constexpr std::size_t kForgetsPerMessage = 250;  // a message of 4 KiB
+// Messages of a large read or write at once: at least half of it while there is more to send. As many long
+// messages as this a transport has to have room for.
+constexpr std::size_t kDataMessages = 16;
 constexpr std::uint32_t kDirectoryBytes = 512 * 1024;
 
 // Bytes of a message that are not payload, generously.
@@ -427,7 +430,7 @@ void Session::read_all(HostNodeId node, HostFileHandle handle, std::uint32_t fla
                          .flags = flags}));
         call->set_reply_room(piece.buffer);
     }
-    gate_.transact(pointers_to(calls));
+    gate_.transact(pointers_to(calls), kDataMessages);
     for (std::size_t i = 0; i < pieces.size(); ++i) {
         const auto body = calls[i]->body();
         if (body) {
@@ -458,7 +461,7 @@ void Session::write_all(HostNodeId node, HostFileHandle handle, std::uint32_t fl
         static_cast<void>(call->request().add_payload(pieces[i].data));
         call->set_reply_room(rooms[i]);
     }
-    gate_.transact(pointers_to(calls));
+    gate_.transact(pointers_to(calls), kDataMessages);
     for (std::size_t i = 0; i < pieces.size(); ++i) {
         const auto body = calls[i]->body();
         if (!body) {

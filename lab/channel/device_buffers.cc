@@ -60,7 +60,8 @@ std::optional<DeviceBuffers::Hold> DeviceBuffers::hold(std::span<const std::byte
     if (block == nullptr) return std::nullopt;
     const auto at = static_cast<std::size_t>(bytes.data() - start);
     if (at > block->bytes || bytes.size() > block->bytes - at) return std::nullopt;
-    return Hold{.guest_address = shared_->memory.guest_address(block->offset + at), .block = std::move(block)};
+    return Hold{.guest_address = shared_->memory.guest_address(block->offset + at),
+                .block = std::move(block)};
 }
 
 const GuestMemory& DeviceBuffers::memory() const {

@@ -143,7 +143,7 @@ class VhostUserChannel final : public guest::Channel {
     void end(guest::ChannelError how, const std::string& reason);
 
     // vhost_user_serve.cc
-    Drained drain(Queue& queue, bool attend);
+    Drained drain(Queue& queue, Server self, bool attend);
     bool arm(Queue& queue, bool attend);
     std::vector<pollfd> entries_with_rings(std::initializer_list<int> others) const;
     Drained wait_and_drain(std::vector<pollfd>& entries, Server self);

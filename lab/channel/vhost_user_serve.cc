@@ -33,7 +33,7 @@ bool VhostUserChannel::arm(Queue& queue, bool attend) {
 }
 
 // Completes what the device has given back.
-VhostUserChannel::Drained VhostUserChannel::drain(Queue& queue, bool attend) {
+VhostUserChannel::Drained VhostUserChannel::drain(Queue& queue, Server self, bool attend) {
     struct Returned {
         Flight* flight;
         guest::Message* message;
@@ -60,7 +60,8 @@ VhostUserChannel::Drained VhostUserChannel::drain(Queue& queue, bool attend) {
             }
             // Few messages do not pay for a clock, unless there were many before.
             const bool many = returned.size() + queue.driver->outstanding() >= kMany;
-            more = !violated_ && arm(queue, attend && many);
+            // Whoever serves by now may have looked already whether it needs a clock.
+            more = !violated_ && arm(queue, attend && many && server_ == self);
             if (violated_) result = Drained::kViolation;
         }
         for (const Returned& one : returned) {
@@ -85,6 +86,8 @@ VhostUserChannel::Drained VhostUserChannel::drain(Queue& queue, bool attend) {
     }
     const std::lock_guard lock(mutex_);
     kick(queue);
+    // A submitter that serves by now may wait for what was completed here.
+    if (server_ != self && server_ == Server::kSubmitter) wake_submitter_.signal();
     return result;
 }
 
@@ -111,8 +114,8 @@ VhostUserChannel::Drained VhostUserChannel::wait_and_drain(std::vector<pollfd>& 
     };
     look();
     const bool by_clock = serving && attended;
-    const int ready =
-        ::ppoll(entries.data(), serving ? entries.size() : others, by_clock ? &kLongestDelay : nullptr, nullptr);
+    const int ready = ::ppoll(entries.data(), serving ? entries.size() : others,
+                              by_clock ? &kLongestDelay : nullptr, nullptr);
     if (ready < 0) {
         for (pollfd& entry : entries)
             entry.revents = 0;
@@ -126,9 +129,9 @@ VhostUserChannel::Drained VhostUserChannel::wait_and_drain(std::vector<pollfd>& 
     for (std::size_t i = 0; i < queues_.size() && result != Drained::kViolation; ++i) {
         if (entries[others + i].revents == 0 && ready != 0) continue;
         interrupts_.fetch_add(queues_[i].call.take(), std::memory_order_relaxed);
-        Drained here = drain(queues_[i], true);
+        Drained here = drain(queues_[i], self, true);
         // The clock found nothing: it is one of those that take long, and its end is worth an interrupt.
-        if (ready == 0 && here == Drained::kNothing) here = drain(queues_[i], false);
+        if (ready == 0 && here == Drained::kNothing) here = drain(queues_[i], self, false);
         result = std::max(result, here);
     }
     return result;
@@ -194,7 +197,7 @@ void VhostUserChannel::run() {
         if (!hung_up && !violated) continue;
         take_over();
         for (std::size_t i = 0; i < queues_.size() && !violated; ++i)
-            violated = drain(queues_[i], false) == Drained::kViolation;
+            violated = drain(queues_[i], Server::kOwnThread, false) == Drained::kViolation;
         end(ChannelError::kLost, violated ? "the device broke the virtqueue protocol"
                                           : "the daemon has closed the vhost-user connection");
         break;

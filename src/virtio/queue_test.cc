@@ -177,6 +177,73 @@ TEST_P(Queue, RandomTraffic_KeepsTokensAndDescriptors) {
     EXPECT_EQ(returned + abandoned, next - 1);
 }
 
+// The device serves what it finds one by one and offers an interrupt for each; the driver, with 16 chains at
+// the device, asks for one at the twelfth, then for what is left.
+TEST(EventIndex, SixteenInFlight_TakeFewNotifications) {
+    constexpr std::uint16_t kInFlight = 16;
+    constexpr unsigned kRounds = 250;
+    TestMemory memory(32, 4, 4096);
+    DriverQueue driver = memory.driver(true);
+    DeviceQueue device(memory.ring(), true);
+    std::array<Segment, 16> room;
+    const std::array piece{Piece{memory.data_address(), 8}};
+    unsigned kicks = 0, interrupts = 0;
+    for (unsigned round = 0; round < kRounds; ++round) {
+        for (std::uintptr_t i = 0; i < kInFlight; ++i) {
+            ASSERT_TRUE(driver.add(piece, {}, token(i)));
+            driver.publish();
+            kicks += driver.needs_kick() ? 1 : 0;  // the device sleeps until the first, then is busy
+        }
+        EXPECT_FALSE(driver.enable_interrupts(kInFlight - kInFlight / 4));
+        std::vector<std::uint16_t> heads;
+        for (auto chain = device.pop(memory.translator(), room); chain && *chain;
+             chain = device.pop(memory.translator(), room))
+            heads.push_back((*chain)->head);
+        ASSERT_EQ(heads.size(), kInFlight);
+        EXPECT_FALSE(device.enable_kicks());
+        for (const std::uint16_t head : heads) {
+            device.push_used(head, 0);
+            device.publish();
+            if (!device.needs_interrupt()) continue;
+            ++interrupts;
+            driver.suppress_interrupts();
+            do {
+                for (auto used = driver.pop_used(); used && *used; used = driver.pop_used()) {
+                }
+            } while (driver.enable_interrupts(driver.outstanding()));
+        }
+        ASSERT_EQ(driver.outstanding(), 0U) << "the last one came without an interrupt";
+    }
+    const unsigned thousands = kRounds * kInFlight / 1000;
+    EXPECT_EQ(kicks / thousands, 62U);
+    EXPECT_LT(interrupts / thousands, 300U);
+    EXPECT_GT(interrupts, 0U);
+}
+
+TEST(EventIndex, MoreThanTheDeviceHas_IsNotWaitedFor) {
+    TestMemory memory(8, 0, 4096);
+    DriverQueue driver = memory.driver(true);
+    DeviceQueue device(memory.ring(), true);
+    std::array<Segment, 16> room;
+    const std::array piece{Piece{memory.data_address(), 8}};
+    for (std::uintptr_t i = 0; i < 2; ++i)
+        ASSERT_TRUE(driver.add(piece, {}, token(i)));
+    driver.publish();
+    ASSERT_TRUE(driver.add(piece, {}, token(2)));  // the device does not know of it
+    EXPECT_FALSE(driver.enable_interrupts(100));
+    const auto first = device.pop(memory.translator(), room), second = device.pop(memory.translator(), room);
+    ASSERT_TRUE(first && *first && second && *second);
+    device.push_used((*first)->head, 0);
+    device.publish();
+    EXPECT_FALSE(device.needs_interrupt());
+    EXPECT_FALSE(driver.enable_interrupts(2)) << "one of two is not enough";
+    EXPECT_TRUE(driver.enable_interrupts(1)) << "one is";
+    EXPECT_FALSE(driver.enable_interrupts(2));
+    device.push_used((*second)->head, 0);
+    device.publish();
+    EXPECT_TRUE(device.needs_interrupt());
+}
+
 // Two threads, each asleep when there is nothing to do: a lost notification would hang, a missing barrier
 // shows as wrong bytes here and as a race under a thread sanitizer.
 TEST_P(Queue, TwoThreads_LoseNothingAndNoWakeUp) {

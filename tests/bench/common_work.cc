@@ -48,8 +48,7 @@ bool remove(guest::Volume& volume, const std::u16string& path) {
 }
 
 bool list(guest::Volume& volume) {
-    guest::File* const directory =
-        open_file(volume, u"\\files", kRead, nt::create_option::kDirectoryFile);
+    guest::File* const directory = open_file(volume, u"\\files", kRead, nt::create_option::kDirectoryFile);
     if (directory == nullptr) return false;
     std::size_t entries = 0;
     const auto done = volume.read_directory(*directory, std::nullopt,
@@ -102,8 +101,7 @@ std::string CommonWork::prepare() {
     for (int i = 0; i < kInFlight; ++i) {
         auto page = share_.channel().allocate_buffer(kPageBytes);
         if (!page || !megabyte_) return "no room for buffers in the guest's memory";
-        readers_.push_back(
-            {*page, RandomPages(static_cast<std::uint64_t>(i), kDataBytes / kPageBytes)});
+        readers_.push_back({*page, RandomPages(static_cast<std::uint64_t>(i), kDataBytes / kPageBytes)});
     }
     return "";
 }
@@ -190,7 +188,8 @@ std::vector<Operation> CommonWork::data_operations() {
 std::vector<Operation> CommonWork::file_operations() {
     guest::Volume& volume = share_.volume();
     // An operation on each of the files.
-    const auto each = [&](const char* name, bool with_files, bool (*by_volume)(guest::Volume&, const std::u16string&),
+    const auto each = [&](const char* name, bool with_files,
+                          bool (*by_volume)(guest::Volume&, const std::u16string&),
                           bool (*natively)(const std::string&)) {
         return Operation{.name = name,
                          .by_volume =
@@ -212,27 +211,28 @@ std::vector<Operation> CommonWork::file_operations() {
                          .runs = 1,
                          .prepare = [this, with_files] { renew_files(with_files); }};
     };
-    return {each(kCreate, false, create,
-                 [](const std::string& path) {
-                     return close_if_open(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
-                 }),
-            each(kOpen, true, open_and_close,
-                 [](const std::string& path) {
-                     return close_if_open(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-                 }),
-            each(kAttributes, true, attributes,
-                 [](const std::string& path) {
-                     struct stat found;
-                     return ::stat(path.c_str(), &found) == 0;
-                 }),
-            {.name = kList,
-             .by_volume = [&volume](int) { return list(volume); },
-             .natively = [path = directory_ + "/" + kFilesDirectory](int) { return list(path); },
-             .share = &share_,
-             .items = kFiles,
-             .runs = 1,
-             .prepare = [this] { renew_files(true); }},
-            each(kDelete, true, remove, [](const std::string& path) { return ::unlink(path.c_str()) == 0; })};
+    return {
+        each(kCreate, false, create,
+             [](const std::string& path) {
+                 return close_if_open(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
+             }),
+        each(kOpen, true, open_and_close,
+             [](const std::string& path) {
+                 return close_if_open(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+             }),
+        each(kAttributes, true, attributes,
+             [](const std::string& path) {
+                 struct stat found;
+                 return ::stat(path.c_str(), &found) == 0;
+             }),
+        {.name = kList,
+         .by_volume = [&volume](int) { return list(volume); },
+         .natively = [path = directory_ + "/" + kFilesDirectory](int) { return list(path); },
+         .share = &share_,
+         .items = kFiles,
+         .runs = 1,
+         .prepare = [this] { renew_files(true); }},
+        each(kDelete, true, remove, [](const std::string& path) { return ::unlink(path.c_str()) == 0; })};
 }
 
 }  // namespace bench

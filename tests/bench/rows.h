@@ -1,5 +1,5 @@
-// The operations that are measured three ways, by native system calls, the volume and a Windows program in the
-// lab, as the table and the lab's figures name them. No dependencies: included on both sides.
+// The operations that are measured three ways, by native system calls, the volume and a Windows program in
+// the lab, as the table and the lab's figures name them. No dependencies: included on both sides.
 #pragma once
 
 #include <cstddef>
@@ -20,8 +20,8 @@ inline constexpr char kAttributes[] = "attributes of each of 10,000 names";
 inline constexpr char kList[] = "list 10,000 files with attributes, each";
 inline constexpr char kDelete[] = "delete each of 10,000 files";
 
-inline constexpr char kDataFile[] = "data";            // in the measured directory, of kDataBytes
-inline constexpr char kFilesDirectory[] = "files";     // there, empty at the beginning
+inline constexpr char kDataFile[] = "data";         // in the measured directory, of kDataBytes
+inline constexpr char kFilesDirectory[] = "files";  // there, empty at the beginning
 inline constexpr std::size_t kMegabyte = std::size_t{1} << 20;
 inline constexpr std::size_t kDataBytes = 256 * kMegabyte;
 inline constexpr std::size_t kPageBytes = 4096;

@@ -23,7 +23,8 @@ constexpr int kRepetitions = 3;
 constexpr std::size_t kRandomReadsEach = 4000;
 
 void check(bool success, const char* what) {
-    if (!success) throw std::runtime_error(std::string(what) + ": Windows error " + std::to_string(GetLastError()));
+    if (!success)
+        throw std::runtime_error(std::string(what) + ": Windows error " + std::to_string(GetLastError()));
 }
 
 class Handle {
@@ -40,13 +41,15 @@ class Handle {
     void read(std::vector<char>& buffer, std::uint64_t offset) const {
         OVERLAPPED at = position(offset);
         DWORD done = 0;
-        check(ReadFile(handle_, buffer.data(), static_cast<DWORD>(buffer.size()), &done, &at) != 0, "ReadFile");
+        check(ReadFile(handle_, buffer.data(), static_cast<DWORD>(buffer.size()), &done, &at) != 0,
+              "ReadFile");
         check(done == buffer.size(), "ReadFile: less than asked for");
     }
     void write(const std::vector<char>& buffer, std::uint64_t offset) const {
         OVERLAPPED at = position(offset);
         DWORD done = 0;
-        check(WriteFile(handle_, buffer.data(), static_cast<DWORD>(buffer.size()), &done, &at) != 0, "WriteFile");
+        check(WriteFile(handle_, buffer.data(), static_cast<DWORD>(buffer.size()), &done, &at) != 0,
+              "WriteFile");
         check(done == buffer.size(), "WriteFile: less than asked for");
     }
 
@@ -109,10 +112,12 @@ class Bench {
     }
 
   private:
-    static constexpr const char* kFileRows[] = {bench::kCreate, bench::kOpen, bench::kAttributes, bench::kList,
-                                                bench::kDelete};
+    static constexpr const char* kFileRows[] = {bench::kCreate, bench::kOpen, bench::kAttributes,
+                                                bench::kList, bench::kDelete};
 
-    static std::wstring wide(const char* text) { return std::wstring(text, text + std::char_traits<char>::length(text)); }
+    static std::wstring wide(const char* text) {
+        return std::wstring(text, text + std::char_traits<char>::length(text));
+    }
     static std::size_t bench_index(const char* row) {
         return static_cast<std::size_t>(std::find(std::begin(kFileRows), std::end(kFileRows), row) -
                                         std::begin(kFileRows));

@@ -103,8 +103,7 @@ TEST_F(LargeData, OtherMemory_IsCopiedOnce) {
     EXPECT_LE(sent.copied_bytes, 4 * kMegabyte + sent.messages * kHeaderBytes);
 }
 
-// The daemon stands while the requests are handed over, so that all of them that may be are in flight.
-TEST_F(LargeData, ReadAndWriteOf64Megabytes_KeepEightToSixteenRequestsInFlight) {
+TEST_F(LargeData, ReadAndWriteOf64Megabytes_HaveEightToSixteenRequestsAtTheDevice) {
     const auto memory = buffer(64 * kMegabyte);
     std::ranges::fill(memory.bytes(), std::byte{'x'});
     const auto written = volume().write(*file_, memory.bytes(), {});
@@ -114,7 +113,7 @@ TEST_F(LargeData, ReadAndWriteOf64Megabytes_KeepEightToSixteenRequestsInFlight) 
     EXPECT_EQ(volume().read(*file_, memory.bytes(), 0), 64 * kMegabyte);
     EXPECT_EQ(host_.counting().snapshot().of(fuse::Opcode::kRead), 64U);
     EXPECT_GE(host_.channel().counts().most_at_device, 8U);
-    EXPECT_LE(host_.channel().counts().most_at_device, 20U);
+    EXPECT_LE(host_.channel().counts().most_at_device, 16U + 4U) << "a few in the background";
 }
 
 TEST_F(LargeData, BufferGivenBackWhileTheDeviceHasIt_IsNobodyElses) {

@@ -103,5 +103,22 @@ TEST(Notifications, SixteenReadersAtOnce_AreFewerThan300ForAThousand) {
     host.volume().close(opened->file);
 }
 
+// Between a thread that waits for its own messages and those that nobody waits for, no notification is lost:
+// the test would hang.
+TEST(Notifications, FilesMadeAndDroppedOneByOne_NeverWaitInVain) {
+    DaemonVolume host("auto", {}, 64);
+    ASSERT_TRUE(host);
+    for (int i = 0; i < 6000; ++i) {
+        const std::string number = std::to_string(i);
+        const std::u16string path = u"\\" + std::u16string(number.begin(), number.end());
+        EXPECT_FALSE(host.volume().attributes_of(path));
+        const auto made = host.volume().create(path, {.granted_access = nt::access::kFileGenericRead});
+        ASSERT_TRUE(made);
+        host.volume().close(made->file);
+    }
+    host.volume().session().forget_idle();
+    EXPECT_EQ(host.channel().held_by_device(), 0U);
+}
+
 }  // namespace
 }  // namespace tests

@@ -22,8 +22,8 @@ namespace tests {
 
 class DaemonVolume {
   public:
-    explicit DaemonVolume(const std::string& cache = "auto",
-                          const lab::VhostUserChannelOptions& options = {}) {
+    explicit DaemonVolume(const std::string& cache = "auto", const lab::VhostUserChannelOptions& options = {},
+                          std::size_t max_idle_nodes = guest::VolumeOptions{}.max_idle_nodes) {
         std::string name = (std::filesystem::temp_directory_path() / "virtiofs-test-XXXXXX").string();
         if (mkdtemp(name.data()) == nullptr) return;
         directory_ = name;
@@ -40,9 +40,10 @@ class DaemonVolume {
         }
         channel_ = std::move(*channel);
         counting_ = std::make_unique<lab::CountingChannel>(*channel_);
-        auto volume = guest::Volume::mount(*counting_, {.owner = {}, .log = [](std::string_view line) {
-                                                            std::cerr << "volume: " << line << "\n";
-                                                        }});
+        auto volume = guest::Volume::mount(
+            *counting_, {.owner = {}, .max_idle_nodes = max_idle_nodes, .log = [](std::string_view line) {
+                             std::cerr << "volume: " << line << "\n";
+                         }});
         if (!volume) {
             ADD_FAILURE() << "mount failed: " << std::hex << static_cast<std::uint32_t>(volume.error());
             return;

@@ -103,7 +103,7 @@ TEST(RequestGate, ShutDownAmidManyCalls_SendsNoMoreAndEndsThem) {
     EXPECT_EQ(channel.seen(), 16U);
     for (const auto& call : calls.owned) {
         ASSERT_FALSE(call->body());
-        EXPECT_EQ(call->body().error(), Failure(ChannelError::kCancelled));
+        EXPECT_EQ(call->body().error().status(), nt::Status::kCancelled);
     }
 }
 

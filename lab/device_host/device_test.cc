@@ -355,9 +355,9 @@ TEST_F(DeviceFlightTest, DaemonLoss_FailsMessagesInFlightAndLaterOnes) {
     begin(64);
     channel_.lose();
     for (Begun& call : calls_)
-        EXPECT_EQ(call.wait().status, nt::Status::kDeviceRemoved);
+        EXPECT_EQ(call.wait().status, nt::Status::kDeviceNotConnected);
     const auto bytes = message(99, "late");
-    EXPECT_EQ(submit_status(bytes, 64), nt::Status::kDeviceRemoved);
+    EXPECT_EQ(submit_status(bytes, 64), nt::Status::kDeviceNotConnected);
     EXPECT_EQ(told, 1);
 }
 

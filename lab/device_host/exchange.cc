@@ -14,30 +14,25 @@ void send(transport::Call& call, const ReplyHead& head, std::size_t payload_byte
     call.reply(sizeof(head), static_cast<std::uint32_t>(payload_bytes));
 }
 
-nt::Status status_of(guest::ChannelError error) {
-    switch (error) {
-        case guest::ChannelError::kLost:
-            return nt::Status::kDeviceRemoved;
-        case guest::ChannelError::kCancelled:
-            return nt::Status::kCancelled;
-        case guest::ChannelError::kRefused:
-            return nt::Status::kInvalidParameter;
-    }
-    return nt::Status::kUnsuccessful;
-}
-
 }  // namespace
 
 void answer(transport::Call call, nt::Status status, std::uint64_t information, std::uint32_t open) noexcept {
     send(call, {.status = static_cast<std::uint32_t>(status), .open = open, .information = information}, 0);
 }
 
-Device::Exchange::Exchange(Device& device, transport::Call call, const RequestHead& request)
-    : device_(device), call_(std::move(call)), id_(call_.id()), open_(request.open), request_(request) {}
+Device::Exchange::Exchange(Device& device, std::shared_ptr<Connection> connection, transport::Call call,
+                           const RequestHead& request)
+    : device_(device),
+      connection_(std::move(connection)),
+      call_(std::move(call)),
+      id_(call_.id()),
+      open_(request.open),
+      request_(request) {}
 
 std::expected<std::shared_ptr<Device::Exchange>, nt::Status> Device::Exchange::prepare(
-    Device& device, transport::Call& call, const RequestHead& request) {
-    std::shared_ptr<Exchange> exchange(new Exchange(device, std::move(call), request));
+    Device& device, std::shared_ptr<Connection> connection, transport::Call& call,
+    const RequestHead& request) {
+    std::shared_ptr<Exchange> exchange(new Exchange(device, std::move(connection), std::move(call), request));
     const nt::Status status = exchange->check_and_lay_out();
     if (status == nt::Status::kSuccess) return exchange;
     call = std::move(exchange->call_);
@@ -55,7 +50,7 @@ nt::Status Device::Exchange::check_and_lay_out() {
 
     const std::size_t offset = (in_length + kReplyAlignment - 1) / kReplyAlignment * kReplyAlignment;
     const std::size_t room =
-        std::min(transport::kPayloadBytes - offset, device_.channel_.max_message_bytes());
+        std::min(transport::kPayloadBytes - offset, connection_.channel().max_message_bytes());
     std::size_t wanted = request_.out_length;
     if (read_direct) {
         wanted += sizeof(fuse::OutHeader);
@@ -71,28 +66,43 @@ nt::Status Device::Exchange::check_and_lay_out() {
     out = std::span(out_).first(out_[1].empty() ? 1 : 2);
     in_[0] = call_.reply_payload().subspan(offset, std::min(wanted, room));
     in = std::span(in_).first(wanted == 0 ? 0 : 1);
-    epoch = device_.channel_.epoch();
+    epoch = connection_.channel().epoch();
     return nt::Status::kSuccess;
 }
 
 void Device::Exchange::submit() {
     const auto self = shared_from_this();
     guest::Message* const message = this;
-    device_.channel_.submit(std::span(&message, 1));
+    connection_.channel().submit(std::span(&message, 1));
     // Whoever cancels sets its mark, then looks at the stage: one of the two sees the other.
     stage_.store(Stage::kSubmitted);
-    if (cancel_wanted_.load()) device_.channel_.cancel(*this);
+    if (cancelled_with_.load() != nt::Status::kSuccess) connection_.channel().cancel(*this);
 }
 
-void Device::Exchange::cancel() noexcept {
-    cancel_wanted_.store(true);
-    if (stage_.load() == Stage::kSubmitted) device_.channel_.cancel(*this);
+void Device::Exchange::cancel(nt::Status why) noexcept {
+    nt::Status none = nt::Status::kSuccess;
+    cancelled_with_.compare_exchange_strong(none, why);
+    if (stage_.load() == Stage::kSubmitted) connection_.channel().cancel(*this);
 }
 
 void Device::Exchange::refuse(nt::Status status) noexcept {
     const auto self = shared_from_this();
     device_.forget(*this);
     answer(std::move(call_), status);
+}
+
+nt::Status Device::Exchange::status_of(guest::ChannelError error) const {
+    switch (error) {
+        case guest::ChannelError::kLost:
+            return nt::Status::kDeviceNotConnected;
+        case guest::ChannelError::kCancelled: {
+            const nt::Status why = cancelled_with_.load();
+            return why != nt::Status::kSuccess ? why : nt::Status::kCancelled;
+        }
+        case guest::ChannelError::kRefused:
+            return nt::Status::kInvalidParameter;
+    }
+    return nt::Status::kUnsuccessful;
 }
 
 nt::Status Device::Exchange::check_reply(std::uint32_t bytes) const {

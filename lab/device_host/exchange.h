@@ -21,13 +21,14 @@ void answer(transport::Call call, nt::Status status, std::uint64_t information =
 class Device::Exchange final : public guest::Message, public std::enable_shared_from_this<Device::Exchange> {
   public:
     // Checks a submit or read-direct request as a driver does. The caller answers the call when it fails.
-    static std::expected<std::shared_ptr<Exchange>, nt::Status> prepare(Device& device, transport::Call& call,
-                                                                        const RequestHead& request);
+    static std::expected<std::shared_ptr<Exchange>, nt::Status> prepare(
+        Device& device, std::shared_ptr<Connection> connection, transport::Call& call,
+        const RequestHead& request);
 
     // Sends it; the call is answered by the completion.
     void submit();
-    // Ends it early, also when it is not sent yet.
-    void cancel() noexcept;
+    // Ends it early, also when it is not sent yet; the first reason given counts.
+    void cancel(nt::Status why) noexcept;
     // Answers without sending.
     void refuse(nt::Status status) noexcept;
 
@@ -38,11 +39,14 @@ class Device::Exchange final : public guest::Message, public std::enable_shared_
     void completed(guest::Outcome outcome) noexcept override;
 
   private:
-    Exchange(Device& device, transport::Call call, const RequestHead& request);
+    Exchange(Device& device, std::shared_ptr<Connection> connection, transport::Call call,
+             const RequestHead& request);
     nt::Status check_and_lay_out();
+    nt::Status status_of(guest::ChannelError error) const;
     nt::Status check_reply(std::uint32_t bytes) const;
 
     Device& device_;
+    const Connection::Use connection_;
     transport::Call call_;
     const transport::CallId id_;
     const std::uint32_t open_;
@@ -55,7 +59,7 @@ class Device::Exchange final : public guest::Message, public std::enable_shared_
 
     enum class Stage : std::uint8_t { kPrepared, kSubmitted };
     std::atomic<Stage> stage_{Stage::kPrepared};
-    std::atomic<bool> cancel_wanted_{false};
+    std::atomic<nt::Status> cancelled_with_{nt::Status::kSuccess};  // kSuccess: it is not
 };
 
 }  // namespace lab::device_host

@@ -21,12 +21,29 @@ inline constexpr unsigned kMaxDevices = 16;
 // Calls at once: more than any program keeps in flight, as each holds a slot.
 inline constexpr std::uint32_t kSlots = 192;
 
-enum class Operation : std::uint32_t { kOpen = 1, kClose = 2, kControl = 3 };
+enum class Operation : std::uint32_t {
+    kOpen = 1,
+    kClose = 2,
+    kControl = 3,
+    kWatch = 4,  // tell me of the removal of what `open` has open; the reply's `open` is the watch's number
+    kNextEvent = 5,  // what happens next to watch `open`; `code` is what was made of the last event
+    kEndWatch = 6,   // of watch `open`
+};
+
+// What kNextEvent is answered with, as the reply's `information`. Each is taken note of by the next
+// kNextEvent.
+enum class WatchEvent : std::uint64_t {
+    kEnded = 0,  // by kEndWatch, or the device host ends
+    kQueryRemove = 1,
+    kQueryRemoveFailed = 2,
+    kRemovePending = 3,
+    kRemoveComplete = 4,
+};
 
 struct RequestHead {
     Operation operation{};
     std::uint32_t open = 0;        // as the reply to kOpen gave it; 0 in kOpen
-    std::uint32_t code = 0;        // of the control call
+    std::uint32_t code = 0;        // of the control call; of kNextEvent: a Win32 error, 0 agrees
     std::uint32_t in_length = 0;   // of the input buffer
     std::uint32_t out_length = 0;  // of the output buffer; of ReadDirect's user buffer for that code
     std::uint32_t reserved = 0;

@@ -286,12 +286,12 @@ void send_close(Link* link, std::uint32_t number) {
     (void)link->client().call({.head = std::as_bytes(std::span(&head, 1))}, {.head = reply});
 }
 
-struct HostOpen {
+struct OpenReply {
     NTSTATUS status;
     std::uint32_t number;
 };
 
-HostOpen send_open(Link* link) {
+OpenReply send_open(Link* link) {
     const host::RequestHead head = {.operation = host::Operation::kOpen};
     host::ReplyHead reply{};
     const auto lengths = link->client().call({.head = std::as_bytes(std::span(&head, 1))},
@@ -312,7 +312,7 @@ Opened open(std::u16string_view name, ACCESS_MASK access, ULONG options, ULONG h
     if (!index) return {to_ntstatus(nt::Status::kObjectNameNotFound), nullptr};
     Link* link = acquire_link(*index);
     if (link == nullptr) return {to_ntstatus(nt::Status::kObjectNameNotFound), nullptr};
-    const HostOpen opened = send_open(link);
+    const OpenReply opened = send_open(link);
     if (is_error(opened.status)) {
         release_link(link);
         return {opened.status, nullptr};
@@ -396,6 +396,14 @@ NTSTATUS control(HANDLE handle, const Notice& notice, ULONG code, const void* in
     }
     drop(pending);
     return status;
+}
+
+HostOpen host_open_of(HANDLE handle) {
+    const os::Guard guard(g_state.lock);
+    const Open* open = find_open(handle);
+    if (open == nullptr) return {nullptr, 0};
+    retain_link(open->link);
+    return {open->link, open->number};
 }
 
 NTSTATUS cancel(HANDLE handle, IO_STATUS_BLOCK* io) {

@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "lab/redirect/completion.h"
+#include "lab/redirect/device_link.h"
 #include "lab/redirect/nt.h"
 
 namespace lab::redirect::device {
@@ -30,6 +31,14 @@ Opened open(std::u16string_view name, ACCESS_MASK access, ULONG options, ULONG h
 // NtDeviceIoControlFile. STATUS_INVALID_HANDLE for a handle that is none of the device's.
 NTSTATUS control(HANDLE handle, const Notice& notice, ULONG code, const void* in, ULONG in_length, void* out,
                  ULONG out_length);
+
+// What a handle has open at the device host, for device_watch. `link` is null if it stands for no device;
+// otherwise it is the caller's to release.
+struct HostOpen {
+    Link* link;
+    std::uint32_t number;
+};
+HostOpen host_open_of(HANDLE handle);
 
 // NtCancelIoFile: what the calling thread began on the handle.
 NTSTATUS cancel(HANDLE handle, IO_STATUS_BLOCK* io);

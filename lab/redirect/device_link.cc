@@ -85,6 +85,11 @@ Link* acquire_link(unsigned index) {
     return link;
 }
 
+void retain_link(Link* link) {
+    const transport::os::Guard guard(g_links.lock);
+    ++link->users_;
+}
+
 void release_link(Link* link) {
     const transport::os::Guard guard(g_links.lock);
     --link->users_;

@@ -12,6 +12,7 @@ class Link {
 
   private:
     friend Link* acquire_link(unsigned index);
+    friend void retain_link(Link* link);
     friend void release_link(Link* link);
     transport::Client client_;
     unsigned index_ = 0;
@@ -22,6 +23,8 @@ class Link {
 // A connection to the running host of that device, kept until release_link(); null if none runs. May be
 // called on any thread except a client's own.
 Link* acquire_link(unsigned index);
+// One more user of a link that has one.
+void retain_link(Link* link);
 // On any thread; the connection itself may live on, for the next user.
 void release_link(Link* link);
 

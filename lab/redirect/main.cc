@@ -3,8 +3,10 @@
 
 #include "lab/redirect/calls.h"
 #include "lab/redirect/handles.h"
+#include "lab/redirect/imports.h"
 #include "lab/redirect/injection.h"
 #include "lab/redirect/kernelbase.h"
+#include "lab/redirect/notifications.h"
 #include "lab/redirect/originals.h"
 #include "lab/redirect/processes.h"
 
@@ -33,6 +35,7 @@ bool attach(HMODULE self) {
     start_processes(session);
     if (!install_hooks()) return false;
     replace_kernelbase_functions();
+    supply_device_notifications();
     if (!note) return true;
     if (note->inherits_handles) find_inherited_handles();
     if (!note->current_directory.empty()) set_current_directory(note->current_directory);

@@ -51,8 +51,10 @@ inline constexpr std::size_t kMaxVolumeNameBytes = 37 * sizeof(char16_t);
 //   reply, fuse_out_header first; no output buffer (length 0) means that the message has no reply (FORGET,
 //   BATCH_FORGET). Information is the number of reply bytes. Fails with STATUS_INVALID_PARAMETER when the
 //   header and the buffer disagree, STATUS_BUFFER_TOO_SMALL when the output buffer is not empty but shorter
-//   than a fuse_out_header, STATUS_CANCELLED after a cancellation, and with STATUS_DEVICE_REMOVED when the
-//   device or the host is gone. A FUSE error is a success here: it stands in the reply's header.
+//   than a fuse_out_header, STATUS_CANCELLED after a cancellation, STATUS_DEVICE_REMOVED when the device is
+//   gone, and STATUS_DEVICE_NOT_CONNECTED when the host behind it is: then the device may have been reset
+//   meanwhile, and only a handle opened anew reaches the host that came instead. A FUSE error is a success
+//   here: it stands in the reply's header.
 inline constexpr std::uint32_t kSubmitMessage =
     control_code(0x801, Method::kOutDirect, kReadAccess | kWriteAccess);
 

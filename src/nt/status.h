@@ -43,6 +43,7 @@ enum class Status : std::uint32_t {
     kRangeNotLocked = 0xC000007E,
     kDiskFull = 0xC000007F,
     kInsufficientResources = 0xC000009A,
+    kDeviceNotConnected = 0xC000009D,
     kDeviceNotReady = 0xC00000A3,
     kMediaWriteProtected = 0xC00000A2,
     kIoTimeout = 0xC00000B5,

@@ -16,7 +16,7 @@ finish() {
     done
     /usr/lib/wine/wineserver64 -k 2>/dev/null || true
     /usr/lib/wine/wineserver64 -w 2>/dev/null || true
-    rm -rf "$work" "/dev/shm/vfslab-$VFSLAB_SESSION-device-0"
+    rm -rf "$work" "/dev/shm/vfslab-$VFSLAB_SESSION"-*
 }
 trap finish EXIT
 

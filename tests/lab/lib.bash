@@ -51,6 +51,20 @@ daemons_of() {
     done
 }
 
+# session_process PATTERN BESIDES: the process of this test's VFSLAB_SESSION whose command line matches, but not BESIDES
+# (the launcher names the program, too).
+session_process() {
+    local process
+    for process in $(pgrep -f "$1"); do
+        if [ "$process" != "$2" ] &&
+            tr '\0' '\n' 2>/dev/null <"/proc/$process/environ" | grep -qx "VFSLAB_SESSION=$VFSLAB_SESSION"; then
+            echo "$process"
+            return
+        fi
+    done
+    fail "no process matches $1"
+}
+
 all_gone() {
     local pid
     for pid in "$@"; do

@@ -5,7 +5,7 @@ source "$(dirname "$0")/lib.bash"
 binaries=$(realpath "${1:-$build/windows-release/bin}")
 wine=/usr/lib/wine/wine64
 export WINEDEBUG=-all WINEARCH=win64 WINEDLLOVERRIDES="mscoree,mshtml,winemenubuilder.exe=" WINEPREFIX=$work/prefix
-trap '/usr/lib/wine/wineserver64 -k >/dev/null 2>&1 || true; rm -rf "$work"' EXIT
+trap '/usr/lib/wine/wineserver64 -k >/dev/null 2>&1 || true; rm -rf "$work" /dev/shm/vfslab-service-start-$$-*' EXIT
 scripts/make-wine-prefix
 cp -a "$build/wine-prefix" "$WINEPREFIX"
 mkdir "$work/alone" "$work/winfsp" "$work/winfsp/bin"
@@ -72,11 +72,14 @@ expect "a mount point that is taken, before there is a device" "$status" 85
 says err 'the mount point "C:" is taken'
 
 # Waits for its device, says so once, and ends at once with Ctrl-C.
-env --default-signal=INT "$wine" "$work/alone/virtiofs.exe" -t nowhere -m V: -D - -d -1 >"$work/out" 2>"$work/err" &
+# The launcher supplies what Wine lacks: notifications of devices.
+export VFSLAB_SESSION=service-start-$$
+env --default-signal=INT "$wine" "$binaries/launcher.exe" "$(windows "$work/alone/virtiofs.exe")" -t nowhere -m V: \
+    -D - -d -1 >"$work/out" 2>"$work/err" &
 service=$!
 eventually "it says that it waits" grep -qF 'waiting for the virtio-fs device "nowhere"' "$work/err"
 before=$(date +%s%N)
-kill -INT "$service"
+kill -INT "$(session_process 'virtiofs\.exe' "$service")"
 status=0
 wait "$service" || status=$?
 expect "Ctrl-C ends it as it should" "$status" 0

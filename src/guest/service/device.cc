@@ -5,6 +5,7 @@
 
 #include <array>
 #include <bit>
+#include <expected>
 #include <memory>
 
 #include "ioctl/contract.h"
@@ -24,15 +25,16 @@ UniqueHandle open_path(const std::wstring& path, DWORD flags) {
                                     nullptr));
 }
 
-std::optional<std::u16string> query_tag(const std::wstring& path) {
+// A Win32 error if the device does not tell it.
+std::expected<std::u16string, DWORD> query_tag(const std::wstring& path) {
     const UniqueHandle handle = open_path(path, 0);
-    if (!handle) return std::nullopt;
+    if (!handle) return std::unexpected(GetLastError());
     std::array<char16_t, ioctl::kMaxVolumeNameBytes / sizeof(char16_t) + 1>
         name{};  // one zero stays at the end
     DWORD bytes = 0;
     if (!DeviceIoControl(handle.get(), ioctl::kGetVolumeName, nullptr, 0, name.data(),
                          ioctl::kMaxVolumeNameBytes, &bytes, nullptr)) {
-        return std::nullopt;
+        return std::unexpected(GetLastError());
     }
     return std::u16string(name.data());
 }
@@ -63,23 +65,26 @@ std::vector<std::wstring> interface_paths() {
 
 }  // namespace
 
-std::vector<Device> list_devices() {
-    std::vector<Device> devices;
+DeviceSearch find_device(std::u16string_view tag) {
+    DeviceSearch search;
     for (std::wstring& path : interface_paths()) {
-        if (auto tag = query_tag(path)) devices.push_back({.path = std::move(path), .tag = *std::move(tag)});
+        auto its_tag = query_tag(path);
+        if (!its_tag) {
+            // Of a device that has gone meanwhile its arrival will be told.
+            const DWORD error = its_tag.error();
+            search.some_silent =
+                search.some_silent || (error != ERROR_FILE_NOT_FOUND && error != ERROR_PATH_NOT_FOUND);
+        } else if (tag.empty() || *its_tag == tag) {
+            search.found = Device{.path = std::move(path), .tag = *std::move(its_tag)};
+            break;
+        }
     }
-    return devices;
-}
-
-std::optional<Device> find_device(std::u16string_view tag) {
-    for (Device& device : list_devices()) {
-        if (tag.empty() || device.tag == tag) return std::move(device);
-    }
-    return std::nullopt;
+    return search;
 }
 
 bool is_present(const Device& device) {
-    return query_tag(device.path) == device.tag;
+    const auto tag = query_tag(device.path);
+    return tag && *tag == device.tag;
 }
 
 UniqueHandle open_device(const Device& device) {

@@ -16,13 +16,17 @@ struct Device {
     std::u16string tag;  // the name the host gave its share
 };
 
-// The devices that are present and answer, in the system's order.
-std::vector<Device> list_devices();
+struct DeviceSearch {
+    std::optional<Device> found;
+    // A device is there that would not say its tag, so that looking again later is worth while.
+    bool some_silent = false;
+};
 
-// The first device with that tag, or the first of all for an empty one.
-std::optional<Device> find_device(std::u16string_view tag);
+// The first device with that tag, or the first of all for an empty one, in the system's order. May wait for
+// drivers, never for the host.
+DeviceSearch find_device(std::u16string_view tag);
 
-// Whether the device is still there: it opens and gives its tag. May wait for the driver, never for the host.
+// Whether the device is still there: it opens and gives its tag.
 bool is_present(const Device& device);
 
 // Opens the device for overlapped requests; no handle on failure, with the reason in GetLastError().

@@ -81,14 +81,16 @@ IoctlChannel::IoctlChannel(UniqueHandle device, UniqueHandle port, Epoch epoch, 
 
 IoctlChannel::~IoctlChannel() {
     end_all_messages();
-    {
-        std::unique_lock lock(mutex_);
-        idle_.wait_for(lock, kDriverPatience, [this] { return at_driver_ == 0; });
-    }
+    wait_for_driver();
     for (std::size_t i = 0; i < threads_.size(); ++i)
         PostQueuedCompletionStatus(port_.get(), 0, 0, nullptr);
     for (std::thread& thread : threads_)
         thread.join();
+}
+
+void IoctlChannel::wait_for_driver() noexcept {
+    std::unique_lock lock(mutex_);
+    idle_.wait_for(lock, kDriverPatience, [this] { return at_driver_ == 0; });
 }
 
 Epoch IoctlChannel::epoch() const noexcept {
@@ -159,7 +161,7 @@ void IoctlChannel::submit_one(Message& message) noexcept {
     } else {
         // A cancellation that came before the call found nothing to cancel.
         const std::lock_guard lock(mutex_);
-        if (request->unwanted) CancelIoEx(device_.get(), &request->overlapped);
+        if (request->unwanted && device_) CancelIoEx(device_.get(), &request->overlapped);
     }
     release(request);
 }
@@ -223,7 +225,7 @@ void IoctlChannel::end_all_messages() noexcept {
             const std::lock_guard lock(mutex_);
             lost_ = true;
             if (waiting_.empty()) {
-                CancelIoEx(device_.get(), nullptr);
+                if (device_) CancelIoEx(device_.get(), nullptr);
                 return;
             }
             message = waiting_.begin()->first;
@@ -244,6 +246,14 @@ void IoctlChannel::lose() noexcept {
     end_all_messages();
     tell_sink();
     if (on_lost_) on_lost_();
+}
+
+void IoctlChannel::let_go() noexcept {
+    lose();
+    wait_for_driver();
+    UniqueHandle device;  // closed without the lock
+    const std::lock_guard lock(mutex_);
+    device = std::move(device_);
 }
 
 void IoctlChannel::tell_sink() noexcept {

@@ -34,6 +34,12 @@ class IoctlChannel final : public Channel {
 
     // Declares the device gone, as if a request had failed with it.
     void lose() noexcept;
+    // The same, and closes the device, so that it can be removed; waits some seconds at most for its driver
+    // to let go of requests.
+    void let_go() noexcept;
+
+    // The device's handle, for notifications of it; none after let_go().
+    HANDLE device() const noexcept { return device_.get(); }
 
     Epoch epoch() const noexcept override;
     std::size_t max_message_bytes() const noexcept override;
@@ -51,10 +57,11 @@ class IoctlChannel final : public Channel {
     void finish(Request* request, DWORD error, std::uint32_t bytes) noexcept;
     static void release(Request* request) noexcept;
     void end_all_messages() noexcept;
+    void wait_for_driver() noexcept;
     void tell_sink() noexcept;
     void serve_completions() noexcept;
 
-    const UniqueHandle device_;
+    UniqueHandle device_;  // closed, by let_go(), under mutex_ and once no request is at the driver
     const UniqueHandle port_;
     const std::function<void()> on_lost_;
     const Epoch epoch_;

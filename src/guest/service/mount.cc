@@ -121,6 +121,14 @@ class Mount::Impl {
 Mount::Mount(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Mount::~Mount() = default;
 
+void Mount::end() {
+    impl_.reset();
+}
+
+void Mount::ask_for_sign_of_life() {
+    impl_->volume->ask_for_sign_of_life();
+}
+
 std::u16string Mount::mount_point() const {
     return std::u16string(as_utf16(FspFileSystemMountPoint(impl_->file_system.get())));
 }
@@ -134,10 +142,11 @@ std::expected<std::unique_ptr<Mount>, MountError> Mount::make(Channel& channel, 
     PWSTR const wanted = mount_point.empty() ? nullptr : mount_point.data();
     const std::string place = place_of(settings);
     std::wstring device(kDiskDevice);
-    auto volume = Volume::mount(
-        channel, {.owner = settings.owner, .max_idle_nodes = 4096, .log = [](std::string_view line) {
-                      log(EVENTLOG_WARNING_TYPE, line);
-                  }});
+    auto volume =
+        Volume::mount(channel, {.owner = settings.owner,
+                                .overflow = settings.overflow,
+                                .max_idle_nodes = 4096,
+                                .log = [](std::string_view line) { log(EVENTLOG_WARNING_TYPE, line); }});
     if (!volume) {
         return failure(
             MountProblem::kHost,

@@ -16,6 +16,7 @@ enum class MountProblem {
     kHost,        // the device is there, but what answers behind it is no usable FUSE server
     kMountPoint,  // taken
     kWinFsp,      // anything WinFsp refused
+    kSystem,      // Windows refused what cannot be done without
 };
 
 struct MountError {
@@ -33,8 +34,16 @@ class Mount {
     static std::expected<std::unique_ptr<Mount>, MountError> make(Channel& channel, std::u16string_view tag,
                                                                   const Settings& settings,
                                                                   std::function<void()> on_stopped);
-    // Takes the mount point away; requests in flight are failed, not waited for.
+    // end(), if that was not called.
     ~Mount();
+
+    // Takes the mount point away; requests in flight are failed, not waited for. The mount is of no use
+    // afterwards.
+    void end();
+
+    // Asks the host for something small without waiting: if it is gone the channel will notice. One question
+    // at a time.
+    void ask_for_sign_of_life();
 
     // Where it is: "Z:" or a directory.
     std::u16string mount_point() const;

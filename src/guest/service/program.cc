@@ -13,6 +13,7 @@ ExitCode exit_code_of(MountProblem problem) {
         case MountProblem::kMountPoint:
             return ExitCode::kMountPointTaken;
         case MountProblem::kWinFsp:
+        case MountProblem::kSystem:
             break;
     }
     return ExitCode::kFailure;

@@ -1,18 +1,27 @@
-// Keeps one share mounted while its device is there: waits for the device, mounts, unmounts when the device
-// goes, and waits again. Must never know: the command line, WinFsp's service framework.
+// Keeps one share mounted while its device and the daemon behind it are there: waits for the device, mounts,
+// unmounts when one of them goes, and waits again. Must never know: the command line, WinFsp's service
+// framework.
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <functional>
+#include <mutex>
+#include <string>
 #include <string_view>
 #include <thread>
 
 #include "guest/service/device.h"
 #include "guest/service/mount.h"
 #include "guest/service/options.h"
+#include "guest/service/share_events.h"
 #include "guest/service/win32.h"
+#include "threads/mutex.h"
 
 namespace guest::service {
+
+class DeviceNotification;
+class IoctlChannel;
 
 class Share {
   public:
@@ -36,16 +45,34 @@ class Share {
     void wait();
 
   private:
+    // What to do once a device was tried.
+    enum class Next {
+        kStop,
+        kLookAgain,  // at once
+        kRetry,      // after a pause: what is missing comes without a word
+    };
+
     void run();
     void keep_mounted();
-    // Mounts and stays until the device goes or a stop is asked for. False: give_up was called.
-    bool serve(const Device& device, Epoch epoch);
+    Next serve(const Device& device, Epoch epoch);
+    // Stays until the connection's end.
+    Next stay_mounted(const Device& device, Mount& mount);
+    // Mounts, unless a stop or the device's removal comes first.
+    std::expected<std::unique_ptr<Mount>, MountError> mount(const Device& device, IoctlChannel& channel);
+    // Tells it unless it is what was told last.
+    void tell_once(std::string text);
 
     const Settings settings_;
-    const Events events_;
-    const UniqueHandle stop_;  // manual-reset events
-    const UniqueHandle finished_;
+    const Events callbacks_;
+    ShareEvents events_;
+    const UniqueHandle finished_;  // a manual-reset event
     std::atomic<DWORD> own_thread_{0};
+    std::string told_last_;  // the share's thread's
+
+    // The channel of a mount that is being made and waits for the host: a stop loses it.
+    threads::Mutex mounting_mutex_;
+    IoctlChannel* mounting_ = nullptr;
+
     std::thread thread_;
 };
 

@@ -82,6 +82,45 @@ class ReleaseCall final : public BackgroundCall {
     std::span<std::byte> in_piece_;
 };
 
+class RootCall final : public BackgroundCall {
+  public:
+    // `looking` is true and becomes false in the end; it and the table outlive the call.
+    RootCall(NodeTable& nodes, const fuse::RequestInfo& info, std::atomic<bool>& looking)
+        : nodes_(nodes),
+          root_(nodes.root()),
+          asked_(nodes.ask_now()),
+          looking_(looking),
+          request_(info, {}) {}
+    void prepare(std::uint64_t unique) noexcept override {
+        request_.set_unique(unique);
+        out = request_.pieces();
+        in_pieces_ = {std::as_writable_bytes(std::span(&reply_header_, 1)),
+                      std::as_writable_bytes(std::span(&reply_, 1))};
+        in = in_pieces_;
+    }
+    void on_done(Outcome outcome) noexcept override {
+        if (outcome) {
+            const auto header = fuse::check_reply_header(reply_header_, request_.header().unique, *outcome);
+            if (header && header->error == fuse::Errno::kNone && header->body_bytes == sizeof(reply_) &&
+                fuse::is_plausible(reply_.attr)) {
+                nodes_.learn_attributes(root_, reply_, asked_);
+            }
+        }
+        root_ = NodePin();
+        looking_ = false;
+    }
+
+  private:
+    NodeTable& nodes_;
+    NodePin root_;
+    const Asked asked_;
+    std::atomic<bool>& looking_;
+    fuse::Request<fuse::GetAttrIn> request_;
+    fuse::OutHeader reply_header_;
+    fuse::AttrOut reply_;
+    std::array<std::span<std::byte>, 2> in_pieces_;
+};
+
 template <typename CallType>
 std::vector<PendingCall*> pointers_to(std::vector<std::unique_ptr<CallType>>& calls) {
     std::vector<PendingCall*> pointers;
@@ -197,6 +236,12 @@ void Session::release(NodePin node, HostFileHandle handle, bool directory, std::
     gate_.send_in_background(std::make_unique<ReleaseCall>(
         std::move(node), about(directory ? fuse::Opcode::kReleaseDir : fuse::Opcode::kRelease, id),
         fuse::ReleaseIn{.fh = handle.fh, .flags = flags}));
+}
+
+void Session::look_at_root() noexcept {
+    if (looking_at_root_.exchange(true)) return;
+    gate_.send_in_background(std::make_unique<RootCall>(
+        nodes_, about(fuse::Opcode::kGetAttr, nodes_.root().id()), looking_at_root_));
 }
 
 // Requests

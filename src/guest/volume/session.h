@@ -59,6 +59,9 @@ class Session final : private ForgetSink {
     void forget_now(const std::vector<fuse::ForgetOne>& nodes);
 
     void shut_down() noexcept { gate_.shut_down(); }
+    // Asks for the root's attributes, to be learned when they come; does not wait. Nothing happens while the
+    // last question is on its way.
+    void look_at_root() noexcept;
     void destroy();  // DESTROY; the host drops everything
 
     HostResult<fuse::EntryOut> lookup(HostNodeId directory, std::string_view name);
@@ -116,6 +119,7 @@ class Session final : private ForgetSink {
     HostResult<void> tell(Call<Arguments>& call);
 
     RequestGate gate_;
+    std::atomic<bool> looking_at_root_ = false;
     NodeTable nodes_;
     SessionLimits limits_;
     std::array<std::atomic<bool>, fuse::kOpcodeLimit> missing_{};  // the host answered ENOSYS

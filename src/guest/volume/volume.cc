@@ -22,13 +22,16 @@ nt::Result<std::unique_ptr<Volume>> Volume::mount(Channel& channel, VolumeOption
     if (!reply) return fail(reply.error());
     if (kind_of(reply->attr) != FileKind::kDirectory) return nt::fail(nt::Status::kDeviceProtocolError);
     nodes.learn_attributes(root, *reply, asked);
-    const HostOwner owner = options.owner.value_or(HostOwner{.uid = reply->attr.uid, .gid = reply->attr.gid});
-    return std::unique_ptr<Volume>(
-        new Volume(std::make_unique<Impl>(std::move(*session), std::move(options), owner)));
+    auto impl = std::make_unique<Impl>(std::move(*session), std::move(options));
+    impl->check_owner(reply->attr);
+    return std::unique_ptr<Volume>(new Volume(std::move(impl)));
 }
 
 void Volume::shut_down() noexcept {
     impl_->session().shut_down();
+}
+void Volume::ask_for_sign_of_life() noexcept {
+    impl_->session().look_at_root();
 }
 Session& Volume::session() noexcept {
     return impl_->session();
@@ -120,6 +123,22 @@ void Volume::Impl::log(std::string_view line) {
 
 void Volume::Impl::log_once(Unstored what, std::string_view line) {
     if (!logged_[static_cast<std::size_t>(what)].exchange(true)) log(line);
+}
+
+void Volume::Impl::check_owner(const fuse::Attr& root) {
+    if (options_.owner || (root.uid != options_.overflow.uid && root.gid != options_.overflow.gid)) return;
+    const auto text = [](HostOwner owner) {
+        return std::to_string(owner.uid) + ":" + std::to_string(owner.gid);
+    };
+    log("the share's root belongs to " + text({.uid = root.uid, .gid = root.gid}) +
+        ", which stands for owners that the host has no name for; new files belong to " +
+        text(owner_for_new()) + ", or to whom the option -o UID:GID names");
+}
+
+HostOwner Volume::Impl::owner_for_new() {
+    const fuse::Attr root = nodes().attributes(nodes().root()).attr;
+    owner_.root_belongs_to({.uid = root.uid, .gid = root.gid});
+    return owner_.now();
 }
 
 nt::Result<VolumeInfo> Volume::Impl::volume_info() {

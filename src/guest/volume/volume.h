@@ -34,6 +34,7 @@ struct HostOwner {
 
 struct VolumeOptions {
     std::optional<HostOwner> owner;             // without: the owner of the share's root
+    HostOwner overflow{65534, 65534};           // ids the host shows for owners it has no name for
     std::size_t max_idle_nodes = 4096;          // host references kept for nodes that are not in use
     std::function<void(std::string_view)> log;  // one UTF-8 line a call, thread-safe; may be empty
 };
@@ -119,6 +120,11 @@ class Volume {
     // Lets every request in flight fail with kCancelled and refuses new ones; for a stop that must not wait
     // for the host.
     void shut_down() noexcept;
+
+    // Asks for the root's attributes without waiting: a host that is gone shows in the channel, and a new
+    // owner of the root in what new files belong to. One question at a time: nothing happens while the last
+    // one is on its way.
+    void ask_for_sign_of_life() noexcept;
 
     nt::Result<VolumeInfo> volume_info();
 

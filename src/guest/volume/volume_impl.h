@@ -8,6 +8,7 @@
 #include <mutex>
 #include <unordered_map>
 
+#include "guest/volume/new_file_owner.h"
 #include "guest/volume/open_file.h"
 #include "guest/volume/path_walk.h"
 #include "guest/volume/session.h"
@@ -17,13 +18,18 @@ namespace guest {
 
 class Volume::Impl {
   public:
-    Impl(std::unique_ptr<Session> session, VolumeOptions options, HostOwner owner)
-        : session_(std::move(session)), options_(std::move(options)), owner_(owner), walk_(*session_) {}
+    Impl(std::unique_ptr<Session> session, VolumeOptions options)
+        : session_(std::move(session)),
+          options_(std::move(options)),
+          owner_(options_.owner, options_.overflow),
+          walk_(*session_) {}
     ~Impl();
 
     Session& session() { return *session_; }
 
     // volume.cc
+    // Says so if new files cannot have the root's owner.
+    void check_owner(const fuse::Attr& root);
     nt::Result<VolumeInfo> volume_info();
     nt::Result<std::uint32_t> attributes_of(std::u16string_view path);
     nt::Result<void> flush_volume();
@@ -83,6 +89,8 @@ class Volume::Impl {
     };
 
     NodeTable& nodes() { return session_->nodes(); }
+    // By what is known of the root; asks nobody.
+    HostOwner owner_for_new();
     void log(std::string_view line);
     void log_once(Unstored what, std::string_view line);
 
@@ -180,7 +188,7 @@ class Volume::Impl {
 
     const std::unique_ptr<Session> session_;
     const VolumeOptions options_;
-    const HostOwner owner_;
+    NewFileOwner owner_;
     PathWalk walk_;
     std::atomic<bool> no_replace_is_unsupported_ = false;
     std::array<std::atomic<bool>, static_cast<std::size_t>(Unstored::kCount)> logged_{};

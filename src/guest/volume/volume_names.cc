@@ -188,7 +188,7 @@ HostResult<void> Volume::Impl::move_by_placeholder(const Place& from, const std:
     const Asked asked = nodes().ask_now();
     FoundNode placeholder;
     if (is_directory) {
-        const auto made = session_->make_directory(to.directory_id, to_name, {.mode = 0700}, owner_);
+        const auto made = session_->make_directory(to.directory_id, to_name, {.mode = 0700}, owner_for_new());
         if (!made) return std::unexpected(made.error());
         placeholder = nodes().adopt_unnamed(*made, asked);
     } else {
@@ -196,7 +196,7 @@ HostResult<void> Volume::Impl::move_by_placeholder(const Place& from, const std:
             to.directory_id, to_name,
             {.flags = fuse::open_flag::kWriteOnly | fuse::open_flag::kCreate | fuse::open_flag::kExclusive,
              .mode = fuse::mode::kRegular | 0600},
-            owner_);
+            owner_for_new());
         if (!made) return std::unexpected(made.error());
         placeholder = nodes().adopt_unnamed(made->entry, asked);
         const HostFileHandle host_file{.epoch = placeholder.node.id().epoch, .fh = made->open.fh};

@@ -204,7 +204,7 @@ HostResult<Opened> Volume::Impl::create_file(std::span<const std::string> path,
         {.flags = flags | fuse::open_flag::kCreate | fuse::open_flag::kExclusive,
          .mode = fuse::mode::kRegular | (read_only ? without_write_bits(kFileMode) : kFileMode),
          .umask = kUmask},
-        owner_);
+        owner_for_new());
     if (!made) return std::unexpected(made.error());
     FoundNode found = nodes().adopt_unnamed(made->entry, asked);
     found.attr = nodes().note_made(found.node);
@@ -238,7 +238,8 @@ HostResult<Opened> Volume::Impl::create_directory(std::span<const std::string> p
     const Asked asked = nodes().ask_now();
     const auto made = session_->make_directory(
         place->directory_id, path.back(),
-        {.mode = read_only ? without_write_bits(kDirectoryMode) : kDirectoryMode, .umask = kUmask}, owner_);
+        {.mode = read_only ? without_write_bits(kDirectoryMode) : kDirectoryMode, .umask = kUmask},
+        owner_for_new());
     if (!made) return std::unexpected(made.error());
     FoundNode found = nodes().adopt_unnamed(*made, asked);
     found.attr = nodes().note_made(found.node);

@@ -1,5 +1,5 @@
-// Orders to a part of the lab while it runs: one line over a Unix socket, answered when it is carried out. Must
-// never know: which orders there are.
+// Orders to a part of the lab while it runs: one line over a Unix socket, answered when it is carried out.
+// Must never know: which orders there are.
 #pragma once
 
 #include <chrono>
@@ -23,8 +23,8 @@ class ControlSocket {
     ~ControlSocket();
 
     int fd() const { return fd_; }  // readable when an order waits
-    // Takes the orders that wait, if any, and answers each after `handler` returned. An order that does not come
-    // within a second of its connection is dropped.
+    // Takes the orders that wait, if any, and answers each after `handler` returned. An order that does not
+    // come within a second of its connection is dropped.
     void serve_waiting(const OrderHandler& handler) const;
 
   private:

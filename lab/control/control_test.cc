@@ -25,11 +25,12 @@ class ControlTest : public testing::Test {
             while (!ended_) {
                 pollfd entry{.fd = socket_->fd(), .events = POLLIN, .revents = 0};
                 if (::poll(&entry, 1, 20) > 0) {
-                    socket_->serve_waiting([this](const std::string& order) -> std::expected<void, std::string> {
-                        orders_.push_back(order);
-                        if (order.starts_with("refuse")) return std::unexpected("no:\nnever");
-                        return {};
-                    });
+                    socket_->serve_waiting(
+                        [this](const std::string& order) -> std::expected<void, std::string> {
+                            orders_.push_back(order);
+                            if (order.starts_with("refuse")) return std::unexpected("no:\nnever");
+                            return {};
+                        });
                 }
             }
         });

@@ -1,4 +1,5 @@
-// lab-control (lab/tell): gives an order to a running lab (lab/run --control) or device-host and waits for its end.
+// lab-control (lab/tell): gives an order to a running lab (lab/run --control) or device-host and waits for
+// its end.
 #include <cstdio>
 #include <string>
 

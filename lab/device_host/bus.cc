@@ -48,8 +48,9 @@ Bus* Bus::open(const char* session) noexcept {
     if (file < 0) file = os::open_file(path.text, false);
     if (file < 0) return nullptr;
     // Whoever came first may not have got so far; what is there is kept.
-    void* const memory =
-        os::resize_file(static_cast<int>(file), kBytes) < 0 ? nullptr : os::map_shared(static_cast<int>(file), kBytes);
+    void* const memory = os::resize_file(static_cast<int>(file), kBytes) < 0
+                             ? nullptr
+                             : os::map_shared(static_cast<int>(file), kBytes);
     os::close_file(static_cast<int>(file));
     return static_cast<Bus*>(memory);
 }

@@ -1,6 +1,6 @@
 // Which devices of a lab run are present: a page of shared memory, /dev/shm/vfslab-<session>-bus, that the
-// device hosts write and the processes under Wine watch. Whoever comes first makes it; all zeros is "no device".
-// Must never know: what a device does. Usable without a C++ run-time library.
+// device hosts write and the processes under Wine watch. Whoever comes first makes it; all zeros is "no
+// device". Must never know: what a device does. Usable without a C++ run-time library.
 #pragma once
 
 #include <atomic>

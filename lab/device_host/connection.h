@@ -1,5 +1,5 @@
-// The device's connection to one daemon, and who is using it: it ends when the daemon is lost, and another one
-// takes its place. Must never know: messages.
+// The device's connection to one daemon, and who is using it: it ends when the daemon is lost, and another
+// one takes its place. Must never know: messages.
 #pragma once
 
 #include <condition_variable>

@@ -1,5 +1,6 @@
-// Who wants to know of a device's removal, as CM_Register_Notification's users of one handle do: each watch is
-// told of events one by one, in order, and says when it has taken note of one. Must never know: opens, channels.
+// Who wants to know of a device's removal, as CM_Register_Notification's users of one handle do: each watch
+// is told of events one by one, in order, and says when it has taken note of one. Must never know: opens,
+// channels.
 #pragma once
 
 #include <chrono>
@@ -31,8 +32,8 @@ class Watches {
     // Ends all; later ones end at once.
     void shut() noexcept;
 
-    // Tells every watch and returns when each has taken note of it, is ended, or the time is over. False if one
-    // of them objected (or said nothing in time).
+    // Tells every watch and returns when each has taken note of it, is ended, or the time is over. False if
+    // one of them objected (or said nothing in time).
     bool tell(WatchEvent event, std::chrono::milliseconds patience);
 
     std::size_t count() const;

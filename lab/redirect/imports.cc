@@ -33,9 +33,11 @@ bool replace_import(const char* dll, const char* function, const void* replaceme
     const IMAGE_DATA_DIRECTORY& directory =
         headers->OptionalHeader.DataDirectory[IMAGE_DIRECTORY_ENTRY_IMPORT];
     if (directory.VirtualAddress == 0) return false;
-    for (const auto* entry = reinterpret_cast<const IMAGE_IMPORT_DESCRIPTOR*>(base + directory.VirtualAddress);
+    for (const auto* entry =
+             reinterpret_cast<const IMAGE_IMPORT_DESCRIPTOR*>(base + directory.VirtualAddress);
          entry->Name != 0; ++entry) {
-        if (!equal_but_for_case(reinterpret_cast<const char*>(base + entry->Name), dll) || entry->OriginalFirstThunk == 0)
+        if (!equal_but_for_case(reinterpret_cast<const char*>(base + entry->Name), dll) ||
+            entry->OriginalFirstThunk == 0)
             continue;
         const auto* names = reinterpret_cast<const std::uint64_t*>(base + entry->OriginalFirstThunk);
         auto* addresses = reinterpret_cast<std::uint64_t*>(base + entry->FirstThunk);

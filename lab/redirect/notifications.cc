@@ -1,11 +1,10 @@
 #include "lab/redirect/notifications.h"
 
-#include "cfgmgr/notifications.h"
-
 #include <atomic>
 #include <cstring>
 #include <new>
 
+#include "cfgmgr/notifications.h"
 #include "ioctl/contract.h"
 #include "lab/device_host/bus.h"
 #include "lab/redirect/device.h"
@@ -130,9 +129,9 @@ void watch_handle(void* context) {
     auto& registration = *static_cast<Registration*>(context);
     DWORD verdict = ERROR_SUCCESS;
     while (!registration.ending.load()) {
-        const host::ReplyHead reply = ask(registration.link, {.operation = host::Operation::kNextEvent,
-                                                              .open = registration.watch,
-                                                              .code = verdict});
+        const host::ReplyHead reply =
+            ask(registration.link,
+                {.operation = host::Operation::kNextEvent, .open = registration.watch, .code = verdict});
         if (registration.ending.load()) return;
         if (failed(reply)) {
             // The host died, and the device with it.
@@ -178,8 +177,7 @@ DWORD start_handle(Registration& registration, HANDLE handle) {
     const device::HostOpen open = device::host_open_of(handle);
     if (open.link == nullptr) return cfgmgr::kInvalidData;
     registration.link = open.link;
-    const host::ReplyHead reply =
-        ask(open.link, {.operation = host::Operation::kWatch, .open = open.number});
+    const host::ReplyHead reply = ask(open.link, {.operation = host::Operation::kWatch, .open = open.number});
     if (failed(reply)) return cfgmgr::kNoSuchValue;
     registration.watch = reply.open;
     return registration.thread.start(watch_handle, &registration) ? cfgmgr::kSuccess : cfgmgr::kOutOfMemory;
@@ -188,8 +186,7 @@ DWORD start_handle(Registration& registration, HANDLE handle) {
 void release(Registration* registration) {
     if (registration->link != nullptr) {
         if (registration->watch != 0) {
-            ask(registration->link,
-                {.operation = host::Operation::kEndWatch, .open = registration->watch});
+            ask(registration->link, {.operation = host::Operation::kEndWatch, .open = registration->watch});
         }
     }
     if (registration->thread.started()) registration->thread.join();
@@ -202,7 +199,8 @@ DWORD WINAPI register_notification(cfgmgr::Filter* filter, void* context, cfgmgr
                                    cfgmgr::Notification* notification) {
     if (filter == nullptr || callback == nullptr || notification == nullptr) return cfgmgr::kInvalidPointer;
     *notification = nullptr;
-    if (filter->bytes != sizeof(*filter) || filter->flags != 0 || filter->reserved != 0) return cfgmgr::kInvalidData;
+    if (filter->bytes != sizeof(*filter) || filter->flags != 0 || filter->reserved != 0)
+        return cfgmgr::kInvalidData;
     void* const memory = HeapAlloc(GetProcessHeap(), 0, sizeof(Registration));
     if (memory == nullptr) return cfgmgr::kOutOfMemory;
     auto* const registration = new (memory) Registration;

@@ -237,7 +237,8 @@ class Server::Impl final : public transport::Handler {
                 break;
         }
         const auto open = files_.find(head.open);
-        if (!open) return answer(Status::kFileClosed);
+        // Of the volume that was at this place before.
+        if (!open) return answer(Status::kVolumeDismounted);
         return on_open(*open, message);
     }
 

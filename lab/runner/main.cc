@@ -134,6 +134,8 @@ int main(int argc, char** argv) {
     app.add_option("--event-log", options.event_log, "A file for the event log entries of virtiofs.exe");
     app.add_flag("--cd", options.in_drive,
                  "Start the program with the (first) drive as its current directory");
+    app.add_option("--control", options.control,
+                   "A socket to be made, outside of the shares, where lab/tell gives orders to devices and daemons");
     app.add_option("--build", build, "Build folder with the presets' folders in it")->group("");
     app.add_flag("--keep", keep, "Leave the drive mounted when the program has ended, for --in and --end");
     auto* in_option =
@@ -162,6 +164,7 @@ int main(int argc, char** argv) {
     if (unmounted && options.in_drive) return usage_error("--cd needs a drive, and --unmounted makes none");
     if (as_service) options.mounting = lab::Mounting::kService;
     if (unmounted) options.mounting = lab::Mounting::kNone;
+    if (!options.control.empty()) options.control = fs::absolute(options.control).string();
     if (!options.event_log.empty()) options.event_log = fs::absolute(options.event_log).string();
     options.virtiofs_arguments = CLI::detail::split_up(virtiofs_arguments);
     options.daemon_arguments =

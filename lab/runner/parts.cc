@@ -26,19 +26,33 @@ std::expected<Part*, std::string> Parts::start(const std::string& name, ProcessS
     auto process = Process::start(spec);
     if (!process) return std::unexpected(process.error());
     parts_.push_back({name, spec.log_file, std::move(*process)});
-    Part& part = parts_.back();
+    if (auto done = wait_until_ready(parts_.back(), ready); !done) return std::unexpected(done.error());
+    return &parts_.back();
+}
+
+std::expected<void, std::string> Parts::restart(Part& part, ProcessSpec spec,
+                                                const std::function<bool()>& ready) {
+    spec.log_file = part.log;
+    auto process = Process::start(spec);
+    if (!process) return std::unexpected(process.error());
+    part.process = std::move(*process);
+    part.end_is_wanted = false;
+    return wait_until_ready(part, ready);
+}
+
+std::expected<void, std::string> Parts::wait_until_ready(Part& part, const std::function<bool()>& ready) {
     const auto deadline = std::chrono::steady_clock::now() + kStartTimeout;
     while (!ready()) {
         if (const auto code = part.process.wait_for(kPause)) {
-            return std::unexpected(fmt::format("{} ended with exit code {} before it was ready:\n{}", name,
+            return std::unexpected(fmt::format("{} ended with exit code {} before it was ready:\n{}", part.name,
                                                *code, tail_of(part.log, kLinesTold)));
         }
         if (std::chrono::steady_clock::now() > deadline) {
             return std::unexpected(
-                fmt::format("{} was not ready in time:\n{}", name, tail_of(part.log, kLinesTold)));
+                fmt::format("{} was not ready in time:\n{}", part.name, tail_of(part.log, kLinesTold)));
         }
     }
-    return &part;
+    return {};
 }
 
 std::expected<void, std::string> Parts::wait_until(const std::function<bool()>& done,
@@ -57,7 +71,7 @@ std::expected<void, std::string> Parts::wait_until(const std::function<bool()>& 
 }
 
 Part* Parts::ended() {
-    const auto part = std::ranges::find_if(parts_, [](Part& p) { return p.process.poll().has_value(); });
+    const auto part = std::ranges::find_if(parts_, [](Part& p) { return !p.end_is_wanted && p.process.poll().has_value(); });
     return part == parts_.end() ? nullptr : &*part;
 }
 

@@ -15,6 +15,7 @@ struct Part {
     std::string name;
     std::string log;  // a file
     Process process;
+    bool end_is_wanted = false;
 };
 
 class Parts {
@@ -30,12 +31,16 @@ class Parts {
     // `missing` with the end of that log, or tells of a part that ended.
     std::expected<void, std::string> wait_until(const std::function<bool()>& done, const std::string& missing,
                                                 const std::string& log);
-    // A part that is not there any more, or null.
+    // The same for a part whose end was wanted.
+    std::expected<void, std::string> restart(Part& part, ProcessSpec spec, const std::function<bool()>& ready);
+    // A part that is not there any more although its end is not wanted, or null.
     Part* ended();
     // On stderr, the end of each log.
     void show_logs() const;
 
   private:
+    static std::expected<void, std::string> wait_until_ready(Part& part, const std::function<bool()>& ready);
+
     std::string directory_;
     std::list<Part> parts_;
 };

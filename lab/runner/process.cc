@@ -11,7 +11,9 @@
 
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
+#include <map>
 #include <string_view>
 #include <utility>
 
@@ -141,6 +143,28 @@ int Process::wait() {
         }
     }
     return *exit_code_;
+}
+
+void Process::signal_family(int number) const {
+    if (pid_ <= 0 || exit_code_) return;
+    // The parent of each process there is.
+    std::multimap<pid_t, pid_t> children;
+    for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+        const pid_t pid = atoi(entry.path().filename().c_str());
+        std::ifstream in(entry.path() / "status");
+        for (std::string line; pid > 0 && std::getline(in, line);) {
+            if (line.starts_with("PPid:")) children.emplace(atoi(line.c_str() + 5), pid);
+        }
+    }
+    std::vector<pid_t> family{pid_};
+    for (std::size_t i = 0; i < family.size(); ++i) {
+        const auto [first, last] = children.equal_range(family[i]);
+        for (auto child = first; child != last; ++child)
+            family.push_back(child->second);
+    }
+    // From the youngest on, so that no parent can act on the end of its child first.
+    for (auto member = family.rbegin(); member != family.rend(); ++member)
+        kill(*member, number);
 }
 
 void Process::signal(int number) const {

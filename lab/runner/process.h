@@ -37,6 +37,8 @@ class Process {
     std::optional<int> wait_for(std::chrono::milliseconds timeout);
     int wait();
     void signal(int number) const;
+    // Its descendants as well.
+    void signal_family(int number) const;
 
   private:
     explicit Process(pid_t pid) : pid_(pid) {}

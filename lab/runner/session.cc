@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "lab/runner/machine.h"
+#include "lab/runner/orders.h"
 #include "lab/runner/parts.h"
 
 namespace lab {
@@ -73,11 +74,14 @@ class Session {
                     .devices = static_cast<unsigned>(options.shares.size()),
                     .has_services = options.mounting != Mounting::kConsole,
                     .settings = settings(options)}),
-          parts_(options.scratch) {}
+          parts_(options.scratch),
+          orders_(parts_) {}
 
     int run(const std::function<void(int)>& keep, const std::function<bool()>& told_to_end) {
         std::ofstream(scratch(kIdFile)) << id_;
-        if (auto ready = start_parts(); !ready) {
+        auto ready = start_parts();
+        if (ready && !options_.control.empty()) ready = orders_.listen(options_.control);
+        if (!ready) {
             fmt::print(stderr, "lab/run: {}\n", ready.error());
             if (getenv("LAB_VERBOSE")) parts_.show_logs();
             return kLabFailed;
@@ -86,7 +90,7 @@ class Session {
         if (keep && code != kLabFailed) {
             keep(code);
             while (!told_to_end() && parts_.ended() == nullptr)
-                std::this_thread::sleep_for(200ms);
+                wait_a_little([](auto time) { std::this_thread::sleep_for(time); });
         }
         if (options_.mounting == Mounting::kConsole) stop_console_programs();
         if (options_.mounting == Mounting::kService) stop_services();
@@ -105,7 +109,7 @@ class Session {
             return kLabFailed;
         }
         for (;;) {
-            if (const auto code = program->wait_for(200ms)) return *code;
+            if (const auto code = wait_a_little([&](auto time) { return program->wait_for(time); })) return *code;
             if (Part* part = parts_.ended()) {
                 fmt::print(stderr, "lab/run: {} ended with exit code {} while the program ran:\n{}",
                            part->name, *part->process.poll(), tail_of(part->log, kLinesTold));
@@ -155,6 +159,13 @@ class Session {
         return {};
     }
 
+    // Between two looks at the parts; orders that come meanwhile are carried out.
+    template <typename Wait>
+    auto wait_a_little(Wait wait) {
+        if (orders_.is_listening()) orders_.serve_waiting();
+        return wait(orders_.is_listening() ? 20ms : 200ms);
+    }
+
     // A share's host side: its daemon, and the device of the same number.
     std::expected<void, std::string> start_device(std::size_t index) {
         const SharedDirectory& share = options_.shares[index];
@@ -165,10 +176,16 @@ class Session {
             parts_.start(numbered("virtiofsd", index), daemon, [&] { return fs::exists(socket); });
         if (!listening) return std::unexpected(listening.error());
 
+        const std::string control = scratch(numbered("device", index) + ".control");
+        orders_.add({.daemon = *listening,
+                     .daemon_command = daemon,
+                     .daemon_socket = socket,
+                     .device_control = control});
         const std::string device_ready = scratch(numbered("device-ready", index));
         const ProcessSpec device{
             .arguments = {options_.native_binaries + "/device-host", "--socket", socket, "--tag", share.tag,
-                          "--session", id_, "--index", std::to_string(index), "--ready-file", device_ready},
+                          "--session", id_, "--index", std::to_string(index), "--ready-file", device_ready,
+                          "--control", control},
             .environment = {},
             .log_file = ""};
         const auto plugged =
@@ -299,6 +316,7 @@ class Session {
     std::string event_log_;
     Machine machine_;
     Parts parts_;
+    Orders orders_;
     std::vector<Part*> console_programs_;  // those of the parts that are virtiofs.exe
 };
 

@@ -30,6 +30,7 @@ struct SessionOptions {
     Mounting mounting = Mounting::kConsole;
     bool in_drive = false;             // the program starts with the first drive as its current directory
     std::vector<std::string> program;  // a Windows program and its arguments
+    std::string control;               // path of a socket for orders while it runs; empty: none
 
     std::string
         windows_binaries;         // where virtiofs.exe, winfsp-x64.dll, launcher.exe and the redirect DLL are

@@ -26,8 +26,8 @@ struct Filter {
     FilterType type{};
     DWORD reserved = 0;
     union {
-        GUID interface_class;                   // kDeviceInterface
-        HANDLE device;                          // kDeviceHandle: an open handle to the device
+        GUID interface_class;                    // kDeviceInterface
+        HANDLE device;                           // kDeviceHandle: an open handle to the device
         WCHAR instance_id[kMaxDeviceIdUnits]{};  // kDeviceInstance
     };
 };
@@ -72,9 +72,9 @@ using Callback = DWORD(CALLBACK*)(Notification notification, void* context, Acti
 }  // namespace cfgmgr
 
 extern "C" {
-__declspec(dllimport) DWORD WINAPI CM_Register_Notification(cfgmgr::Filter* filter, void* context,
-                                                            cfgmgr::Callback callback,
-                                                            cfgmgr::Notification* notification);
+__declspec(dllimport) DWORD WINAPI
+    CM_Register_Notification(cfgmgr::Filter* filter, void* context, cfgmgr::Callback callback,
+                             cfgmgr::Notification* notification);
 // Waits for a callback under way, so never from inside one.
 __declspec(dllimport) DWORD WINAPI CM_Unregister_Notification(cfgmgr::Notification notification);
 }

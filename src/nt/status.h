@@ -66,6 +66,7 @@ enum class Status : std::uint32_t {
     kDeviceProtocolError = 0xC0000186,
     kNoneMapped = 0xC0000073,
     kTooManyLinks = 0xC0000265,
+    kVolumeDismounted = 0xC000026E,
     kDeviceRemoved = 0xC00002B6,
     kNotAReparsePoint = 0xC0000275,
     kIoReparseTagInvalid = 0xC0000276,

@@ -1,6 +1,6 @@
-// Windows' word of devices: that one arrived, and that one which is open is to go. Callbacks come on a thread of
-// the system's, before the constructor of a watch has returned even; the destructors wait for one under way, so
-// they must not run inside. Must never know: what travels over devices, mounts.
+// Windows' word of devices: that one arrived, and that one which is open is to go. Callbacks come on a thread
+// of the system's, before the constructor of a watch has returned even; the destructors wait for one under
+// way, so they must not run inside. Must never know: what travels over devices, mounts.
 #pragma once
 
 #include <windows.h>
@@ -34,12 +34,11 @@ class DeviceNotification {
 };
 
 // Calls back for each virtio-fs device that arrives from now on.
-std::expected<std::unique_ptr<DeviceNotification>, std::string> watch_arrivals(
-    std::function<void()> arrived);
+std::expected<std::unique_ptr<DeviceNotification>, std::string> watch_arrivals(std::function<void()> arrived);
 
 struct RemovalHandlers {
-    // The device is to be removed, or was: every handle to it must be closed before this returns. May be called
-    // more than once.
+    // The device is to be removed, or was: every handle to it must be closed before this returns. May be
+    // called more than once.
     std::function<void()> let_go;
     // It is known how that ends: it is gone, or it stays and may be opened again.
     std::function<void()> decided;

@@ -207,6 +207,9 @@ void IoctlChannel::finish(Request* request, DWORD error, std::uint32_t bytes) no
         outcome = bytes;
     } else if (error == ERROR_OPERATION_ABORTED) {
         outcome = std::unexpected(ChannelError::kCancelled);
+    } else if (means_device_gone(error)) {
+        // Another thread may be ending all messages and not have come to this one.
+        outcome = std::unexpected(ChannelError::kLost);
     }
     buffers_.give_back(std::move(request->out));
     buffers_.give_back(std::move(request->in));

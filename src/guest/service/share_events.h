@@ -1,5 +1,5 @@
-// What a share's thread waits for: devices that arrive, the end of the connection it serves, a stop. Others tell
-// it, on any thread and without waiting. Must never know: windows.h, what a connection is made of.
+// What a share's thread waits for: devices that arrive, the end of the connection it serves, a stop. Others
+// tell it, on any thread and without waiting. Must never know: windows.h, what a connection is made of.
 #pragma once
 
 #include <chrono>

@@ -1,5 +1,5 @@
-// Who new files and folders belong to on the host: whom the user chose, or else the owner of the share's root, as
-// far as the host can name him. Must never know: requests, where attributes come from.
+// Who new files and folders belong to on the host: whom the user chose, or else the owner of the share's
+// root, as far as the host can name him. Must never know: requests, where attributes come from.
 #pragma once
 
 #include <atomic>
@@ -17,8 +17,9 @@ class NewFileOwner {
     // "nobody").
     NewFileOwner(std::optional<HostOwner> chosen, HostOwner overflow);
 
-    // What the host showed as the owner of the share's root last. Ids that cannot be named leave the ones known
-    // before; before any was known these are 0, the daemon's own user, as whom it can certainly make files.
+    // What the host showed as the owner of the share's root last. Ids that cannot be named leave the ones
+    // known before; before any was known these are 0, the daemon's own user, as whom it can certainly make
+    // files.
     void root_belongs_to(HostOwner shown) noexcept;
     HostOwner now() const noexcept;
 

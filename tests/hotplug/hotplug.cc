@@ -1,6 +1,7 @@
-// hotplug.exe DRIVE: keeps files open, reads, lists and creates in loops while its device or the daemon behind it
-// goes and comes back, and checks what the calls come to. Prints "do: ORDERS" (separated by ", ") for whoever runs
-// it to carry out and to confirm with a line on standard input; "ok: ..." and "FAIL: ..." for each check.
+// hotplug.exe DRIVE: keeps files open, reads, lists and creates in loops while its device or the daemon
+// behind it goes and comes back, and checks what the calls come to. Prints "do: ORDERS" (separated by ", ")
+// for whoever runs it to carry out and to confirm with a line on standard input; "ok: ..." and "FAIL: ..."
+// for each check.
 #include <windows.h>
 #include <winternl.h>
 
@@ -141,9 +142,9 @@ class Loop {
 
 // What NT gives for a volume whose device went: to calls on open files, and to opens.
 const std::set<Status> kGone{Status::kDeviceRemoved, Status::kVolumeDismounted, Status::kCancelled};
-const std::set<Status> kCannotOpen{Status::kDeviceRemoved,       Status::kVolumeDismounted,
-                                   Status::kCancelled,           Status::kObjectPathNotFound,
-                                   Status::kObjectNameNotFound,  Status::kNoSuchDevice,
+const std::set<Status> kCannotOpen{Status::kDeviceRemoved,      Status::kVolumeDismounted,
+                                   Status::kCancelled,          Status::kObjectPathNotFound,
+                                   Status::kObjectNameNotFound, Status::kNoSuchDevice,
                                    Status::kObjectPathInvalid};
 
 class Drive {
@@ -156,7 +157,8 @@ class Drive {
     }
 
     // One loss: `losing` makes the device or the daemon go (or hang first), `returning` brings it back.
-    void go_through(const std::string& name, const std::vector<std::string>& losing, const std::string& returning) {
+    void go_through(const std::string& name, const std::vector<std::string>& losing,
+                    const std::string& returning) {
         std::printf("-- %s\n", name.c_str());
         File reading(path(L"data.bin"), FILE_READ_DATA, FILE_OPEN, 0);
         File writing(path(L"written.txt"), FILE_WRITE_DATA | FILE_READ_DATA, FILE_OPEN_IF, 0);
@@ -166,46 +168,50 @@ class Drive {
               "files open before");
         {
             std::array<std::unique_ptr<Loop>, 4> loops{
-                std::make_unique<Loop>("reads",
-                                       [this, file = std::make_shared<File>(path(L"data.bin"), FILE_READ_DATA,
-                                                                            FILE_OPEN, 0)](unsigned round) {
-                                           return file->read(round % 16 * 65536, 65536);
-                                       }),
-                std::make_unique<Loop>("writes",
-                                       [this, file = std::make_shared<File>(path(L"looped.txt"), FILE_WRITE_DATA,
-                                                                            FILE_OPEN_IF, 0)](unsigned round) {
-                                           return file->write("round " + std::to_string(round));
-                                       }),
-                std::make_unique<Loop>("listings",
-                                       [this, folder = std::make_shared<File>(path(L"folder"), FILE_LIST_DIRECTORY,
-                                                                              FILE_OPEN, FILE_DIRECTORY_FILE)](
-                                           unsigned) { return folder->list(); }),
+                std::make_unique<Loop>(
+                    "reads",
+                    [this, file = std::make_shared<File>(path(L"data.bin"), FILE_READ_DATA, FILE_OPEN, 0)](
+                        unsigned round) { return file->read(round % 16 * 65536, 65536); }),
+                std::make_unique<Loop>(
+                    "writes", [this, file = std::make_shared<File>(path(L"looped.txt"), FILE_WRITE_DATA,
+                                                                   FILE_OPEN_IF, 0)](
+                                  unsigned round) { return file->write("round " + std::to_string(round)); }),
+                std::make_unique<Loop>(
+                    "listings", [this, folder = std::make_shared<File>(path(L"folder"), FILE_LIST_DIRECTORY,
+                                                                       FILE_OPEN, FILE_DIRECTORY_FILE)](
+                                    unsigned) { return folder->list(); }),
                 std::make_unique<Loop>("creations", [this](unsigned round) {
-                    return File(path(L"made" + std::to_wstring(round % 8)), FILE_WRITE_DATA | DELETE, FILE_OVERWRITE_IF,
-                                FILE_DELETE_ON_CLOSE)
+                    return File(path(L"made" + std::to_wstring(round % 8)), FILE_WRITE_DATA | DELETE,
+                                FILE_OVERWRITE_IF, FILE_DELETE_ON_CLOSE)
                         .status();
                 })};
-            check(eventually([&] { return std::ranges::all_of(loops, [](auto& l) { return l->rounds() > 2; }); }),
+            check(eventually(
+                      [&] { return std::ranges::all_of(loops, [](auto& l) { return l->rounds() > 2; }); }),
                   "all loops run");
             for (const std::string& orders : losing)
                 ask(orders);
             check(eventually([&] {
-                      return std::ranges::all_of(loops, [](auto& l) { return l->outcome() != Status::kSuccess; });
+                      return std::ranges::all_of(loops,
+                                                 [](auto& l) { return l->outcome() != Status::kSuccess; });
                   }),
                   "no loop hangs");
             for (auto& loop : loops) {
                 if (loop->outcome() == Status::kSuccess) std::_Exit(1);  // it cannot be joined
                 const auto& expected = loop->name() == "creations" ? kCannotOpen : kGone;
-                check(expected.contains(loop->outcome()), loop->name() + " end with " + nt::hex(loop->outcome()));
+                check(expected.contains(loop->outcome()),
+                      loop->name() + " end with " + nt::hex(loop->outcome()));
             }
         }
         check(eventually([this] { return !is_there(); }), "the drive goes");
-        check(kGone.contains(reading.read(0, 10)), "a file that stays open: read " + nt::hex(reading.read(0, 10)));
-        check(kGone.contains(writing.write("x")), "a file that stays open: write " + nt::hex(writing.write("x")));
+        check(kGone.contains(reading.read(0, 10)),
+              "a file that stays open: read " + nt::hex(reading.read(0, 10)));
+        check(kGone.contains(writing.write("x")),
+              "a file that stays open: write " + nt::hex(writing.write("x")));
         check(kGone.contains(directory.list()), "a folder that stays open: " + nt::hex(directory.list()));
         ask(returning);
         check(eventually([this] { return is_there(); }), "the drive returns");
-        check(kGone.contains(reading.read(0, 10)), "the old handle stays dead: " + nt::hex(reading.read(0, 10)));
+        check(kGone.contains(reading.read(0, 10)),
+              "the old handle stays dead: " + nt::hex(reading.read(0, 10)));
         File again(path(L"data.bin"), FILE_READ_DATA, FILE_OPEN, 0);
         check(again.read(65536, 65536) == Status::kSuccess, "a new one reads");
         check(reading.close() == Status::kSuccess && writing.close() == Status::kSuccess &&

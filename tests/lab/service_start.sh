@@ -38,9 +38,11 @@ says err 'unknown option "--mount"'
 run -m
 expect "a missing value" "$status" 87
 says err "option -m needs a value"
-run -o root
-expect "a wrong owner" "$status" 87
-says err "UID:GID"
+for owner in root 1000 -1:0 0:4294967295 1000:1000x; do
+    run -o "$owner"
+    expect "a wrong owner" "$status" 87
+    says err "an owner is UID:GID, two numbers from 0 to 4294967294, such as 1000:1000, not \"$owner\""
+done
 run -i
 expect "-i" "$status" 50
 says err "not supported yet"
@@ -62,6 +64,18 @@ run
 expect "CaseInsensitive" "$status" 50
 run -m V:
 expect "arguments switch the registry off" "$status" 126
+
+set_value 'HKLM\Software\virtiofs' OverflowUid REG_SZ 1
+run -m V:
+expect "OverflowUid of the wrong type, which is read in any case" "$status" 87
+says err "registry value OverflowUid of HKLM\Software\virtiofs or HKLM\Software\VirtIO-FS: a DWORD is expected"
+set_value 'HKLM\Software\virtiofs' OverflowUid REG_DWORD 0xffffffff
+run -m V:
+expect "OverflowUid out of range" "$status" 87
+says err "ids go from 0 to 4294967294"
+run --help
+expect "--help needs no registry" "$status" 0
+set_value 'HKLM\Software\virtiofs' OverflowUid REG_DWORD 65534
 
 # WinFsp as its installer leaves it: found through the registry.
 cp "$binaries/winfsp-x64.dll" "$work/winfsp/bin/"

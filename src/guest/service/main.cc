@@ -31,7 +31,10 @@ std::expected<CommandLine, SettingsError> read_settings(int argc, wchar_t** argv
     for (int i = 1; i < argc; ++i)
         arguments.push_back(as_utf16(argv[i]));
     auto line = parse_command_line(arguments);
-    if (line) line->settings.overflow = registry.overflow();
+    if (!line || line->command != Command::kRun) return line;
+    const auto overflow = registry.overflow();
+    if (!overflow) return std::unexpected(overflow.error());
+    line->settings.overflow = *overflow;
     return line;
 }
 

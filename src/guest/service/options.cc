@@ -87,7 +87,8 @@ std::expected<HostOwner, std::string> parse_owner(std::u16string_view text) {
                              .gid = static_cast<std::uint32_t>(*gid)};
         }
     }
-    return std::unexpected("an owner is UID:GID in numbers, such as 1000:1000, not " + quoted(text));
+    return std::unexpected("an owner is UID:GID, two numbers from 0 to 4294967294, such as 1000:1000, not " +
+                           quoted(text));
 }
 
 std::expected<std::u16string, std::string> parse_file_system_name(std::u16string_view text) {

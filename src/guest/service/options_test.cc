@@ -10,6 +10,7 @@
 namespace guest::service {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 
 std::expected<CommandLine, SettingsError> parse(std::vector<std::u16string_view> arguments) {
@@ -97,9 +98,32 @@ TEST(Options, DebugFlags_AreDecimalOrHexadecimal) {
 TEST(Options, Owner_NeedsTwoIds) {
     EXPECT_EQ(parse_owner(u"0:0")->uid, 0u);
     EXPECT_EQ(parse_owner(u"4294967294:1")->uid, 4294967294u);
-    for (const std::u16string_view wrong :
-         {u"", u":", u"1000", u"1000:", u":1000", u"me:me", u"-1:0", u"1:2:3", u"4294967295:0", u"1 :2"}) {
+    for (const std::u16string_view wrong : {u"",
+                                            u":",
+                                            u"1000",
+                                            u"1000:",
+                                            u":1000",
+                                            u"me:me",
+                                            u"-1:0",
+                                            u"0:-1",
+                                            u"1:2:3",
+                                            u"4294967295:0",
+                                            u"0:4294967295",
+                                            u"4294967296:0",
+                                            u"99999999999999999999:1",
+                                            u"1 :2",
+                                            u" 1:2",
+                                            u"1:2 ",
+                                            u"1:2x",
+                                            u"+1:2",
+                                            u"1.5:2",
+                                            u"0x:1",
+                                            u"1;2"}) {
         EXPECT_FALSE(parse_owner(wrong)) << to_utf8(wrong);
+        EXPECT_THAT(error_of({u"-o", wrong}), AllOf(HasSubstr("option -o: "), HasSubstr("UID:GID"),
+                                                    HasSubstr("\"" + to_utf8(wrong) + "\"")));
+        EXPECT_EQ(parse_command_line(std::vector<std::u16string_view>{u"-o", wrong}).error().problem,
+                  Problem::kUsage);
     }
 }
 

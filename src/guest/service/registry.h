@@ -12,13 +12,15 @@
 
 namespace guest::service {
 
+enum class ValueProblem { kMissing, kOtherType };
+
 // One registry key; a missing key has no values.
 class RegistryKey {
   public:
     virtual ~RegistryKey() = default;
-    // nullopt also when the value is of another type.
-    virtual std::optional<std::uint32_t> number(std::u16string_view name) const = 0;  // REG_DWORD
-    virtual std::optional<std::u16string> text(std::u16string_view name) const = 0;   // REG_SZ
+    virtual std::expected<std::uint32_t, ValueProblem> number(
+        std::u16string_view name) const = 0;  // REG_DWORD
+    virtual std::expected<std::u16string, ValueProblem> text(std::u16string_view name) const = 0;  // REG_SZ
 };
 
 // HKLM\Software\<name>; the documented name wins, value by value.
@@ -33,12 +35,13 @@ class RegistrySettings {
     // What virtiofs.exe without arguments runs with.
     std::expected<Settings, SettingsError> all() const;
     // OverflowUid and OverflowGid, which no option sets and which are always read from here.
-    HostOwner overflow() const;
+    std::expected<HostOwner, SettingsError> overflow() const;
 
   private:
-    std::optional<std::uint32_t> number(std::u16string_view name) const;
+    std::expected<std::optional<std::uint32_t>, SettingsError> number(std::u16string_view name) const;
+    std::expected<std::uint32_t, SettingsError> id(std::u16string_view name, std::uint32_t standard) const;
     // An empty text counts as a missing one.
-    std::optional<std::u16string> text(std::u16string_view name) const;
+    std::expected<std::optional<std::u16string>, SettingsError> text(std::u16string_view name) const;
 
     const RegistryKey& documented_;
     const RegistryKey& released_;

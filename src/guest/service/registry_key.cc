@@ -3,6 +3,14 @@
 #include "guest/service/win32.h"
 
 namespace guest::service {
+namespace {
+
+// A value that cannot be read counts as missing.
+ValueProblem problem_of(LSTATUS status) {
+    return status == ERROR_UNSUPPORTED_TYPE ? ValueProblem::kOtherType : ValueProblem::kMissing;
+}
+
+}  // namespace
 
 SoftwareKey::SoftwareKey(std::u16string_view name) {
     const std::wstring path = L"Software\\" + std::wstring(as_wide(name));
@@ -14,20 +22,19 @@ SoftwareKey::~SoftwareKey() {
     if (key_ != nullptr) RegCloseKey(key_);
 }
 
-std::optional<std::uint32_t> SoftwareKey::number(std::u16string_view name) const {
-    if (key_ == nullptr) return std::nullopt;
+std::expected<std::uint32_t, ValueProblem> SoftwareKey::number(std::u16string_view name) const {
+    if (key_ == nullptr) return std::unexpected(ValueProblem::kMissing);
     DWORD value = 0;
     DWORD bytes = sizeof value;
     const std::wstring value_name(as_wide(name));
-    if (RegGetValueW(key_, nullptr, value_name.c_str(), RRF_RT_REG_DWORD, nullptr, &value, &bytes) !=
-        ERROR_SUCCESS) {
-        return std::nullopt;
-    }
+    const LSTATUS status =
+        RegGetValueW(key_, nullptr, value_name.c_str(), RRF_RT_REG_DWORD, nullptr, &value, &bytes);
+    if (status != ERROR_SUCCESS) return std::unexpected(problem_of(status));
     return value;
 }
 
-std::optional<std::u16string> SoftwareKey::text(std::u16string_view name) const {
-    if (key_ == nullptr) return std::nullopt;
+std::expected<std::u16string, ValueProblem> SoftwareKey::text(std::u16string_view name) const {
+    if (key_ == nullptr) return std::unexpected(ValueProblem::kMissing);
     const std::wstring value_name(as_wide(name));
     std::wstring value(MAX_PATH, L'\0');
     for (;;) {
@@ -38,7 +45,7 @@ std::optional<std::u16string> SoftwareKey::text(std::u16string_view name) const 
             value.resize(bytes / sizeof(wchar_t) + 1);
             continue;
         }
-        if (status != ERROR_SUCCESS) return std::nullopt;
+        if (status != ERROR_SUCCESS) return std::unexpected(problem_of(status));
         // The length counts the terminator, which RegGetValue adds where it is missing.
         value.resize(bytes / sizeof(wchar_t) - (bytes >= sizeof(wchar_t) ? 1 : 0));
         return std::u16string(as_utf16(value));

@@ -14,8 +14,8 @@ class SoftwareKey final : public RegistryKey {
     SoftwareKey(const SoftwareKey&) = delete;
     SoftwareKey& operator=(const SoftwareKey&) = delete;
 
-    std::optional<std::uint32_t> number(std::u16string_view name) const override;
-    std::optional<std::u16string> text(std::u16string_view name) const override;
+    std::expected<std::uint32_t, ValueProblem> number(std::u16string_view name) const override;
+    std::expected<std::u16string, ValueProblem> text(std::u16string_view name) const override;
 
   private:
     HKEY key_ = nullptr;  // nullptr: there is no such key

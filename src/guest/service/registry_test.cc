@@ -5,9 +5,12 @@
 
 #include <map>
 
+#include "guest/service/text.h"
+
 namespace guest::service {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 
 class FakeKey final : public RegistryKey {
@@ -15,13 +18,20 @@ class FakeKey final : public RegistryKey {
     std::map<std::u16string, std::uint32_t, std::less<>> numbers;
     std::map<std::u16string, std::u16string, std::less<>> texts;
 
-    std::optional<std::uint32_t> number(std::u16string_view name) const override {
-        const auto found = numbers.find(name);
-        return found == numbers.end() ? std::nullopt : std::optional(found->second);
+    std::expected<std::uint32_t, ValueProblem> number(std::u16string_view name) const override {
+        return find(numbers, name, texts.contains(name));
     }
-    std::optional<std::u16string> text(std::u16string_view name) const override {
-        const auto found = texts.find(name);
-        return found == texts.end() ? std::nullopt : std::optional(found->second);
+    std::expected<std::u16string, ValueProblem> text(std::u16string_view name) const override {
+        return find(texts, name, numbers.contains(name));
+    }
+
+  private:
+    template <typename Values>
+    static std::expected<typename Values::mapped_type, ValueProblem> find(const Values& values,
+                                                                          std::u16string_view name,
+                                                                          bool is_of_other_type) {
+        if (const auto found = values.find(name); found != values.end()) return found->second;
+        return std::unexpected(is_of_other_type ? ValueProblem::kOtherType : ValueProblem::kMissing);
     }
 };
 
@@ -68,7 +78,7 @@ TEST_F(Registry, TheDocumentedKey_WinsValueByValue) {
     ASSERT_TRUE(all);
     EXPECT_EQ(all->mount_point, u"T:");
     EXPECT_EQ(all->file_system_name, u"NTFS");
-    EXPECT_EQ(settings.overflow().uid, 1u);
+    EXPECT_EQ(settings.overflow()->uid, 1u);
 }
 
 TEST_F(Registry, WrongValues_AreReportedByName) {
@@ -76,6 +86,33 @@ TEST_F(Registry, WrongValues_AreReportedByName) {
     EXPECT_THAT(settings.all().error().message, HasSubstr("registry value Owner"));
     documented.texts = {{u"FileSystemName", u"far too long for it"}};
     EXPECT_THAT(settings.all().error().message, HasSubstr("registry value FileSystemName"));
+}
+
+TEST_F(Registry, ValuesOfTheWrongType_AreReportedByName) {
+    for (const std::u16string_view name :
+         {u"OverflowUid", u"OverflowGid", u"DebugFlags", u"CaseInsensitive"}) {
+        documented.texts = {{std::u16string(name), u"1"}};
+        EXPECT_THAT(settings.all().error().message,
+                    AllOf(HasSubstr("registry value " + to_utf8(name)), HasSubstr("a DWORD is expected")));
+    }
+    documented.texts.clear();
+    for (const std::u16string_view name : {u"Owner", u"MountPoint", u"DebugLogFile", u"FileSystemName"}) {
+        released.numbers = {{std::u16string(name), 1}};
+        EXPECT_THAT(settings.all().error().message,
+                    AllOf(HasSubstr("registry value " + to_utf8(name)), HasSubstr("a string is expected")));
+    }
+}
+
+TEST_F(Registry, OverflowIds_AreIds) {
+    documented.numbers = {{u"OverflowUid", 0xFFFFFFFE}, {u"OverflowGid", 0}};
+    EXPECT_EQ(settings.overflow()->uid, 0xFFFFFFFEu);
+    EXPECT_EQ(settings.overflow()->gid, 0u);
+    documented.numbers = {{u"OverflowGid", 0xFFFFFFFF}};
+    const auto refused = settings.overflow();
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().problem, Problem::kUsage);
+    EXPECT_THAT(refused.error().message, AllOf(HasSubstr("OverflowGid"), HasSubstr("0 to 4294967294")));
+    EXPECT_FALSE(settings.all());
 }
 
 TEST_F(Registry, CaseInsensitive_IsRefusedAsNotSupported) {

@@ -50,7 +50,7 @@ class LargeData : public testing::Test {
         EXPECT_TRUE(volume().set_size(*file_, content.size(), guest::SizeKind::kEndOfFile));
     }
 
-    DaemonVolume host_{"auto", {.buffer_bytes = 80 * kMegabyte}};
+    DaemonVolume host_{DaemonVolume::Setup{.channel = {.buffer_bytes = 80 * kMegabyte}}};
     guest::File* file_ = nullptr;
 };
 

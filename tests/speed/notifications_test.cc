@@ -106,7 +106,7 @@ TEST(Notifications, SixteenReadersAtOnce_AreFewerThan300ForAThousand) {
 // Between a thread that waits for its own messages and those that nobody waits for, no notification is lost:
 // the test would hang.
 TEST(Notifications, FilesMadeAndDroppedOneByOne_NeverWaitInVain) {
-    DaemonVolume host("auto", {}, 64);
+    DaemonVolume host(DaemonVolume::Setup{.options = {.max_idle_nodes = 64}});
     ASSERT_TRUE(host);
     for (int i = 0; i < 6000; ++i) {
         const std::string number = std::to_string(i);

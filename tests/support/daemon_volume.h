@@ -7,8 +7,10 @@
 
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <iostream>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 
@@ -22,28 +24,39 @@ namespace tests {
 
 class DaemonVolume {
   public:
-    explicit DaemonVolume(const std::string& cache = "auto", const lab::VhostUserChannelOptions& options = {},
-                          std::size_t max_idle_nodes = guest::VolumeOptions{}.max_idle_nodes) {
+    // What is set up before the daemon starts; `options.log` is set here.
+    struct Setup {
+        std::string cache = "auto";
+        std::function<void(const std::filesystem::path& share)> prepare = {};
+        guest::VolumeOptions options = {};
+        lab::VhostUserChannelOptions channel = {};
+    };
+
+    explicit DaemonVolume(const std::string& cache = "auto") : DaemonVolume(Setup{.cache = cache}) {}
+    explicit DaemonVolume(Setup setup) {
         std::string name = (std::filesystem::temp_directory_path() / "virtiofs-test-XXXXXX").string();
         if (mkdtemp(name.data()) == nullptr) return;
         directory_ = name;
-        auto daemon = lab::Daemon::start({.directory = name, .cache = cache, .arguments = {}});
+        if (setup.prepare) setup.prepare(directory_);
+        auto daemon = lab::Daemon::start({.directory = name, .cache = setup.cache, .arguments = {}});
         if (!daemon) {
             ADD_FAILURE() << daemon.error();
             return;
         }
         daemon_ = std::move(*daemon);
-        auto channel = lab::VhostUserChannel::connect(daemon_->socket_path(), options);
+        auto channel = lab::VhostUserChannel::connect(daemon_->socket_path(), setup.channel);
         if (!channel) {
             ADD_FAILURE() << channel.error() << "\n" << daemon_->log();
             return;
         }
         channel_ = std::move(*channel);
         counting_ = std::make_unique<lab::CountingChannel>(*channel_);
-        auto volume = guest::Volume::mount(
-            *counting_, {.owner = {}, .max_idle_nodes = max_idle_nodes, .log = [](std::string_view line) {
-                             std::cerr << "volume: " << line << "\n";
-                         }});
+        setup.options.log = [this](std::string_view line) {
+            std::cerr << "volume: " << line << "\n";
+            const std::lock_guard lock(log_mutex_);
+            (log_ += line) += "\n";
+        };
+        auto volume = guest::Volume::mount(*counting_, std::move(setup.options));
         if (!volume) {
             ADD_FAILURE() << "mount failed: " << std::hex << static_cast<std::uint32_t>(volume.error());
             return;
@@ -68,6 +81,12 @@ class DaemonVolume {
     lab::Daemon& daemon() { return *daemon_; }
     const std::filesystem::path& directory() const { return directory_; }
 
+    // The volume's lines so far.
+    std::string log() {
+        const std::lock_guard lock(log_mutex_);
+        return log_;
+    }
+
     void make_file(const std::filesystem::path& path, std::string_view content) {
         std::ofstream(directory_ / path, std::ios::binary) << content;
     }
@@ -78,6 +97,8 @@ class DaemonVolume {
 
   private:
     std::filesystem::path directory_;
+    std::mutex log_mutex_;
+    std::string log_;
     std::unique_ptr<lab::Daemon> daemon_;
     std::unique_ptr<lab::VhostUserChannel> channel_;
     std::unique_ptr<lab::CountingChannel> counting_;

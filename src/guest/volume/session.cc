@@ -85,10 +85,12 @@ class ReleaseCall final : public BackgroundCall {
 class RootCall final : public BackgroundCall {
   public:
     // `looking` is true and becomes false in the end; it and the table outlive the call.
-    RootCall(NodeTable& nodes, const fuse::RequestInfo& info, std::atomic<bool>& looking)
+    RootCall(NodeTable& nodes, const fuse::RequestInfo& info, std::function<void(const fuse::Attr&)> seen,
+             std::atomic<bool>& looking)
         : nodes_(nodes),
           root_(nodes.root()),
           asked_(nodes.ask_now()),
+          seen_(std::move(seen)),
           looking_(looking),
           request_(info, {}) {}
     void prepare(std::uint64_t unique) noexcept override {
@@ -104,6 +106,7 @@ class RootCall final : public BackgroundCall {
             if (header && header->error == fuse::Errno::kNone && header->body_bytes == sizeof(reply_) &&
                 fuse::is_plausible(reply_.attr)) {
                 nodes_.learn_attributes(root_, reply_, asked_);
+                seen_(reply_.attr);
             }
         }
         root_ = NodePin();
@@ -114,6 +117,7 @@ class RootCall final : public BackgroundCall {
     NodeTable& nodes_;
     NodePin root_;
     const Asked asked_;
+    const std::function<void(const fuse::Attr&)> seen_;
     std::atomic<bool>& looking_;
     fuse::Request<fuse::GetAttrIn> request_;
     fuse::OutHeader reply_header_;
@@ -238,10 +242,10 @@ void Session::release(NodePin node, HostFileHandle handle, bool directory, std::
         fuse::ReleaseIn{.fh = handle.fh, .flags = flags}));
 }
 
-void Session::look_at_root() noexcept {
+void Session::look_at_root(std::function<void(const fuse::Attr&)> seen) noexcept {
     if (looking_at_root_.exchange(true)) return;
     gate_.send_in_background(std::make_unique<RootCall>(
-        nodes_, about(fuse::Opcode::kGetAttr, nodes_.root().id()), looking_at_root_));
+        nodes_, about(fuse::Opcode::kGetAttr, nodes_.root().id()), std::move(seen), looking_at_root_));
 }
 
 // Requests

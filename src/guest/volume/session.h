@@ -59,9 +59,9 @@ class Session final : private ForgetSink {
     void forget_now(const std::vector<fuse::ForgetOne>& nodes);
 
     void shut_down() noexcept { gate_.shut_down(); }
-    // Asks for the root's attributes, to be learned when they come; does not wait. Nothing happens while the
-    // last question is on its way.
-    void look_at_root() noexcept;
+    // Asks for the root's attributes, to be learned and to be `seen` (on any thread, before the session ends)
+    // when they come; does not wait. Nothing happens while the last question is on its way.
+    void look_at_root(std::function<void(const fuse::Attr&)> seen) noexcept;
     void destroy();  // DESTROY; the host drops everything
 
     HostResult<fuse::EntryOut> lookup(HostNodeId directory, std::string_view name);

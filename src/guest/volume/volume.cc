@@ -23,7 +23,7 @@ nt::Result<std::unique_ptr<Volume>> Volume::mount(Channel& channel, VolumeOption
     if (kind_of(reply->attr) != FileKind::kDirectory) return nt::fail(nt::Status::kDeviceProtocolError);
     nodes.learn_attributes(root, *reply, asked);
     auto impl = std::make_unique<Impl>(std::move(*session), std::move(options));
-    impl->check_owner(reply->attr);
+    impl->begin_with_owner(reply->attr);
     return std::unique_ptr<Volume>(new Volume(std::move(impl)));
 }
 
@@ -31,7 +31,7 @@ void Volume::shut_down() noexcept {
     impl_->session().shut_down();
 }
 void Volume::ask_for_sign_of_life() noexcept {
-    impl_->session().look_at_root();
+    impl_->ask_for_sign_of_life();
 }
 Session& Volume::session() noexcept {
     return impl_->session();
@@ -125,14 +125,20 @@ void Volume::Impl::log_once(Unstored what, std::string_view line) {
     if (!logged_[static_cast<std::size_t>(what)].exchange(true)) log(line);
 }
 
-void Volume::Impl::check_owner(const fuse::Attr& root) {
+void Volume::Impl::begin_with_owner(const fuse::Attr& root) {
+    owner_.root_belongs_to({.uid = root.uid, .gid = root.gid});
     if (options_.owner || (root.uid != options_.overflow.uid && root.gid != options_.overflow.gid)) return;
     const auto text = [](HostOwner owner) {
         return std::to_string(owner.uid) + ":" + std::to_string(owner.gid);
     };
     log("the share's root belongs to " + text({.uid = root.uid, .gid = root.gid}) +
-        ", which stands for owners that the host has no name for; new files belong to " +
-        text(owner_for_new()) + ", or to whom the option -o UID:GID names");
+        ", which stands for owners that the host has no name for; new files belong to " + text(owner_.now()) +
+        ", or to whom the option -o UID:GID names");
+}
+
+void Volume::Impl::ask_for_sign_of_life() noexcept {
+    session_->look_at_root(
+        [this](const fuse::Attr& root) { owner_.root_belongs_to({.uid = root.uid, .gid = root.gid}); });
 }
 
 HostOwner Volume::Impl::owner_for_new() {

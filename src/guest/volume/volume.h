@@ -33,10 +33,10 @@ struct HostOwner {
 };
 
 struct VolumeOptions {
-    std::optional<HostOwner> owner;             // without: the owner of the share's root
-    HostOwner overflow{65534, 65534};           // ids the host shows for owners it has no name for
-    std::size_t max_idle_nodes = 4096;          // host references kept for nodes that are not in use
-    std::function<void(std::string_view)> log;  // one UTF-8 line a call, thread-safe; may be empty
+    std::optional<HostOwner> owner{};             // without: the owner of the share's root
+    HostOwner overflow{65534, 65534};             // ids the host shows for owners it has no name for
+    std::size_t max_idle_nodes = 4096;            // host references kept for nodes that are not in use
+    std::function<void(std::string_view)> log{};  // one UTF-8 line a call, thread-safe; may be empty
 };
 
 struct VolumeInfo {

@@ -19,17 +19,18 @@ namespace guest {
 class Volume::Impl {
   public:
     Impl(std::unique_ptr<Session> session, VolumeOptions options)
-        : session_(std::move(session)),
-          options_(std::move(options)),
+        : options_(std::move(options)),
           owner_(options_.owner, options_.overflow),
+          session_(std::move(session)),
           walk_(*session_) {}
     ~Impl();
 
     Session& session() { return *session_; }
 
     // volume.cc
-    // Says so if new files cannot have the root's owner.
-    void check_owner(const fuse::Attr& root);
+    // The root's owner when it was mounted; says so if new files cannot have him.
+    void begin_with_owner(const fuse::Attr& root);
+    void ask_for_sign_of_life() noexcept;
     nt::Result<VolumeInfo> volume_info();
     nt::Result<std::uint32_t> attributes_of(std::u16string_view path);
     nt::Result<void> flush_volume();
@@ -186,9 +187,9 @@ class Volume::Impl {
                               const Replacement& made, bool new_is_directory);
     void become(const NodePin& old, const NodePin& node, FileKind kind);
 
-    const std::unique_ptr<Session> session_;
     const VolumeOptions options_;
     NewFileOwner owner_;
+    const std::unique_ptr<Session> session_;
     PathWalk walk_;
     std::atomic<bool> no_replace_is_unsupported_ = false;
     std::array<std::atomic<bool>, static_cast<std::size_t>(Unstored::kCount)> logged_{};

@@ -164,8 +164,11 @@ class Host {
         } else if (order == "pull-out") {
             device_.pull_out();
             bus_->departed(options_.index);
+        } else if (order == "busy") {
+            if (device_.in_flight() == 0) return std::unexpected("no request is in flight");
         } else {
-            return std::unexpected("unknown order '" + order + "': add, remove, fail-removal, pull-out");
+            return std::unexpected("unknown order '" + order +
+                                   "': add, remove, fail-removal, pull-out, busy");
         }
         return {};
     }
@@ -225,7 +228,7 @@ int main(int argc, char** argv) {
         ->capture_default_str();
     app.add_option("--ready-file", options.ready_file, "Is created once programs can open the device");
     app.add_option("--control", options.control,
-                   "A socket for lab/tell's orders: add, remove, fail-removal, pull-out");
+                   "A socket for lab/tell's orders: add, remove, fail-removal, pull-out, busy");
     app.add_flag("--absent", options.absent, "The device comes with the order add");
     CLI11_PARSE(app, argc, argv);
     return run(options);

@@ -115,6 +115,17 @@ start_host 0 wanted
 soon_says 6 '"wanted" is mounted at V:'
 expect "the drive is back with a new device" "$(read_drive)" "second life"
 
+# A daemon that hangs before it is asked for anything, as QEMU leaves a device whose daemon died: no removal waits for it,
+# nor Ctrl-C below.
+order 0 pull-out
+soon_says 5 'the device is gone of "wanted"'
+kill -STOP $(descendants "${daemon[0]}") "${daemon[0]}"
+for how in remove pull-out fail-removal; do
+    order 0 add
+    eventually "the service tries to mount" "$native/lab-control" "$work/control0" busy 2>/dev/null
+    order 0 $how
+done
+eventually "the service tries again when the device stays" "$native/lab-control" "$work/control0" busy 2>/dev/null
 kill -INT "$(session_process 'virtiofs\.exe' "$service")"
 eventually "Ctrl-C ends it" all_gone "$service"
 status=0

@@ -1,4 +1,5 @@
-// Whom new files and folders belong to on the host: a daemon that runs as root makes them as whom the guest names.
+// Whom new files and folders belong to on the host: a daemon that runs as root makes them as whom the guest
+// names.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -36,17 +37,18 @@ DaemonVolume::Setup share_of(HostOwner owner, guest::VolumeOptions options = {},
 class Owners : public ::testing::Test {
   protected:
     void SetUp() override {
-        if (::geteuid() != 0) FAIL() << "the daemon can make files for others only as root: run this with sudo";
+        if (::geteuid() != 0)
+            FAIL() << "the daemon can make files for others only as root: run this with sudo";
     }
 
     // Makes something new and says whom it belongs to.
     static std::string owner_of_new(DaemonVolume& host, const std::u16string& name, bool directory = false) {
-        const auto made = host.volume().create(
-            u"\\" + name, {.options = directory ? nt::create_option::kDirectoryFile : 0,
-                           .granted_access = nt::access::kFileGenericRead});
+        const auto made =
+            host.volume().create(u"\\" + name, {.options = directory ? nt::create_option::kDirectoryFile : 0,
+                                                .granted_access = nt::access::kFileGenericRead});
         if (!made) return "error " + std::to_string(static_cast<std::uint32_t>(made.error()));
         host.volume().close(made->file);
-        struct stat status{};
+        struct stat status {};
         EXPECT_EQ(::stat((host.directory() / std::filesystem::path(name)).c_str(), &status), 0);
         return text({.uid = status.st_uid, .gid = status.st_gid});
     }
@@ -165,7 +167,8 @@ TEST_F(Owners, FilesMadeWhileTheShareChangesHands_BelongToOneOfTheOwners) {
     std::thread maker([&] {
         for (int i = 0; i < 50; ++i) {
             const std::string number = std::to_string(i);
-            const std::string owner = owner_of_new(host, u"file" + std::u16string(number.begin(), number.end()));
+            const std::string owner =
+                owner_of_new(host, u"file" + std::u16string(number.begin(), number.end()));
             EXPECT_TRUE(owner == "1234:2345" || owner == "1300:1400" || owner == "1234:1400" ||
                         owner == "1300:2345")
                 << owner;

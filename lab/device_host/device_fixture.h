@@ -5,8 +5,8 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <condition_variable>
 #include <chrono>
+#include <condition_variable>
 #include <cstring>
 #include <optional>
 #include <string>
@@ -109,7 +109,7 @@ class ScriptedChannel final : public guest::Channel {
 };
 
 inline std::vector<std::byte> message(std::uint64_t unique, const std::string& body,
-                               fuse::Opcode opcode = fuse::Opcode::kLookup) {
+                                      fuse::Opcode opcode = fuse::Opcode::kLookup) {
     fuse::InHeader header{
         .len = static_cast<std::uint32_t>(sizeof(header) + body.size()), .opcode = opcode, .unique = unique};
     std::vector<std::byte> bytes(header.len);

@@ -134,8 +134,9 @@ int main(int argc, char** argv) {
     app.add_option("--event-log", options.event_log, "A file for the event log entries of virtiofs.exe");
     app.add_flag("--cd", options.in_drive,
                  "Start the program with the (first) drive as its current directory");
-    app.add_option("--control", options.control,
-                   "A socket to be made, outside of the shares, where lab/tell gives orders to devices and daemons");
+    app.add_option(
+        "--control", options.control,
+        "A socket to be made, outside of the shares, where lab/tell gives orders to devices and daemons");
     app.add_option("--build", build, "Build folder with the presets' folders in it")->group("");
     app.add_flag("--keep", keep, "Leave the drive mounted when the program has ended, for --in and --end");
     auto* in_option =

@@ -31,13 +31,14 @@ std::expected<void, std::string> Orders::carry_out(const std::string& order) {
         words >> what;
     }
     if (whom != "device" && whom != "daemon") {
-        return std::unexpected(
-            fmt::format("unknown order '{}': device [NUMBER] add|remove|fail-removal|pull-out|busy, daemon [NUMBER] "
-                        "kill|start|stop|continue",
-                        order));
+        return std::unexpected(fmt::format(
+            "unknown order '{}': device [NUMBER] add|remove|fail-removal|pull-out|busy, daemon [NUMBER] "
+            "kill|start|stop|continue",
+            order));
     }
     if (number == 0 || number > shares_.size())
-        return std::unexpected(fmt::format("there is no {} of that number, but 1 to {}", whom, shares_.size()));
+        return std::unexpected(
+            fmt::format("there is no {} of that number, but 1 to {}", whom, shares_.size()));
     OrderedShare& share = shares_[number - 1];
     return whom == "device" ? give_order(share.device_control, what) : order_daemon(share, what);
 }

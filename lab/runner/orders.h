@@ -1,5 +1,5 @@
-// What lab/tell orders while a run goes on: a device to be removed, a daemon to be killed, and back. Must never
-// know: programs, drives.
+// What lab/tell orders while a run goes on: a device to be removed, a daemon to be killed, and back. Must
+// never know: programs, drives.
 #pragma once
 
 #include <optional>

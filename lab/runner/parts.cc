@@ -44,8 +44,8 @@ std::expected<void, std::string> Parts::wait_until_ready(Part& part, const std::
     const auto deadline = std::chrono::steady_clock::now() + kStartTimeout;
     while (!ready()) {
         if (const auto code = part.process.wait_for(kPause)) {
-            return std::unexpected(fmt::format("{} ended with exit code {} before it was ready:\n{}", part.name,
-                                               *code, tail_of(part.log, kLinesTold)));
+            return std::unexpected(fmt::format("{} ended with exit code {} before it was ready:\n{}",
+                                               part.name, *code, tail_of(part.log, kLinesTold)));
         }
         if (std::chrono::steady_clock::now() > deadline) {
             return std::unexpected(
@@ -71,7 +71,8 @@ std::expected<void, std::string> Parts::wait_until(const std::function<bool()>& 
 }
 
 Part* Parts::ended() {
-    const auto part = std::ranges::find_if(parts_, [](Part& p) { return !p.end_is_wanted && p.process.poll().has_value(); });
+    const auto part = std::ranges::find_if(
+        parts_, [](Part& p) { return !p.end_is_wanted && p.process.poll().has_value(); });
     return part == parts_.end() ? nullptr : &*part;
 }
 

@@ -32,7 +32,8 @@ class Parts {
     std::expected<void, std::string> wait_until(const std::function<bool()>& done, const std::string& missing,
                                                 const std::string& log);
     // The same for a part whose end was wanted.
-    std::expected<void, std::string> restart(Part& part, ProcessSpec spec, const std::function<bool()>& ready);
+    std::expected<void, std::string> restart(Part& part, ProcessSpec spec,
+                                             const std::function<bool()>& ready);
     // A part that is not there any more although its end is not wanted, or null.
     Part* ended();
     // On stderr, the end of each log.

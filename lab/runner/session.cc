@@ -90,7 +90,7 @@ class Session {
         if (keep && code != kLabFailed) {
             keep(code);
             while (!told_to_end() && parts_.ended() == nullptr)
-                wait_a_little([](auto time) { std::this_thread::sleep_for(time); });
+                std::this_thread::sleep_for(carry_out_orders());
         }
         if (options_.mounting == Mounting::kConsole) stop_console_programs();
         if (options_.mounting == Mounting::kService) stop_services();
@@ -109,7 +109,7 @@ class Session {
             return kLabFailed;
         }
         for (;;) {
-            if (const auto code = wait_a_little([&](auto time) { return program->wait_for(time); })) return *code;
+            if (const auto code = program->wait_for(carry_out_orders())) return *code;
             if (Part* part = parts_.ended()) {
                 fmt::print(stderr, "lab/run: {} ended with exit code {} while the program ran:\n{}",
                            part->name, *part->process.poll(), tail_of(part->log, kLinesTold));
@@ -159,11 +159,11 @@ class Session {
         return {};
     }
 
-    // Between two looks at the parts; orders that come meanwhile are carried out.
-    template <typename Wait>
-    auto wait_a_little(Wait wait) {
-        if (orders_.is_listening()) orders_.serve_waiting();
-        return wait(orders_.is_listening() ? 20ms : 200ms);
+    // What has been ordered meanwhile. Returns how long to wait before the next look at it and at the parts.
+    std::chrono::milliseconds carry_out_orders() {
+        if (!orders_.is_listening()) return 200ms;
+        orders_.serve_waiting();
+        return 20ms;
     }
 
     // A share's host side: its daemon, and the device of the same number.

@@ -61,7 +61,7 @@ boot
 
 service "-o root"
 starts_badly "wrong arguments" 87
-says "$work/machine" "an owner is UID:GID in numbers"
+says "$work/machine" "an owner is UID:GID, two numbers"
 service "-i"
 starts_badly "an unsupported option" 50
 service "-t share -m V:"

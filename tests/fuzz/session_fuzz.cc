@@ -174,7 +174,7 @@ class Program {
             if (link) require(nt::parse_symlink(*link).has_value());
             return;
         }
-        constexpr std::array<std::u16string_view, 4> kTargets = {u"a", u"..\b", u"\a\c", u".\x"};
+        constexpr std::array<std::u16string_view, 4> kTargets = {u"a", u"..\\b", u"\\a\\c", u".\\x"};
         auto data = nt::make_symlink({.name = std::u16string(kTargets[what / 4 % kTargets.size()])}).value();
         if (what % 4 == 1) {
             const auto any = input_.take_bytes(input_.byte());

@@ -79,10 +79,16 @@ HostResult<PathWalk::UpToLink> PathWalk::to_link(std::span<const std::string> pa
 HostResult<Walked> PathWalk::attributes_of_root() {
     NodePin root = session_.nodes().root();
     const KnownAttributes known = session_.nodes().attributes(root);
-    if (known.fresh) return Walked{.node = std::move(root), .attr = known.attr};
+    // Callers take it that what has no name is a directory.
+    const Failure no_directory(nt::Status::kDeviceProtocolError);
+    if (known.fresh) {
+        if (kind_of(known.attr) != FileKind::kDirectory) return std::unexpected(no_directory);
+        return Walked{.node = std::move(root), .attr = known.attr};
+    }
     const Asked asked = session_.nodes().ask_now();
     const auto reply = session_.get_attributes(root.id(), std::nullopt);
     if (!reply) return std::unexpected(reply.error());
+    if (kind_of(reply->attr) != FileKind::kDirectory) return std::unexpected(no_directory);
     session_.nodes().learn_attributes(root, *reply, asked);
     return Walked{.node = std::move(root), .attr = reply->attr};
 }

@@ -72,6 +72,7 @@ bool Volume::Impl::leads_to_directory(const NodePin& link, std::span<const std::
         if (!met) return false;
         const FileKind kind = kind_of(met->reached.attr);
         if (kind != FileKind::kSymlink) return kind == FileKind::kDirectory;
+        if (met->components == 0) return false;  // a hostile host's root
         const auto link_end = path->begin() + static_cast<std::ptrdiff_t>(met->components);
         rest.assign(link_end, path->end());
         base.assign(path->begin(), link_end - 1);

@@ -397,6 +397,39 @@ TEST_F(Links, ToADirectory_AreNotReplacedByAFile) {
     EXPECT_EQ(host().content("d/f"), "text");
 }
 
+TEST_F(Links, ARootThatIsOne_IsAProtocolError) {
+    begin({.valid_seconds = 0});
+    host().make_symlink("link", "d/f");
+    check_end_ = false;
+    check_protocol_ = false;
+    host().set_forger([](fuse::Opcode opcode, std::vector<std::byte> reply) {
+        if (opcode == fuse::Opcode::kGetAttr) {
+            nt::reparse_layout::put(
+                std::span(reply),
+                sizeof(fuse::OutHeader) + offsetof(fuse::AttrOut, attr) + offsetof(fuse::Attr, mode),
+                fuse::mode::kSymlink | 0777);
+        }
+        return reply;
+    });
+    EXPECT_EQ(volume().attributes_of(u"\\"), nt::fail(Status::kDeviceProtocolError));
+    EXPECT_EQ(volume().reparse_point_of(u"\\"), nt::fail(Status::kDeviceProtocolError));
+    EXPECT_EQ(open(u"\\", kAttributesOnly, kItself | kDirectory).error(), Status::kDeviceProtocolError);
+    // The same by a name that leads to the root's number.
+    host().set_forger([](fuse::Opcode opcode, std::vector<std::byte> reply) {
+        if (opcode == fuse::Opcode::kLookup && reply.size() > sizeof(fuse::OutHeader)) {
+            constexpr std::size_t kEntry = sizeof(fuse::OutHeader);
+            nt::reparse_layout::put(std::span(reply), kEntry + offsetof(fuse::EntryOut, node),
+                                    fuse::kRootNodeId);
+            nt::reparse_layout::put(std::span(reply), kEntry + offsetof(fuse::EntryOut, attr_valid),
+                                    std::uint64_t{60});
+        }
+        return reply;
+    });
+    static_cast<void>(volume().attributes_of(u"\\link"));
+    EXPECT_EQ(volume().attributes_of(u"\\"), nt::fail(Status::kDeviceProtocolError));
+    static_cast<void>(volume().attributes_of(u"\\link"));
+}
+
 TEST_F(Links, OfAHostileHost_AreProtocolErrors) {
     host().make_symlink("empty", "x");
     check_end_ = false;

@@ -32,6 +32,13 @@ start_all() {
 }
 # The daemon's process that serves is a child of the one that was started.
 signal_daemon() { kill "-$1" $(descendants "$daemon") "$daemon"; }
+# A stop reaches the threads one after another, and nobody is told when the last one stands.
+daemon_stands() {
+    local pid
+    for pid in $(descendants "$daemon") "$daemon"; do
+        ! cat "/proc/$pid"/task/*/status | grep '^State:' | grep -qv 'T (stopped)' || return 1
+    done
+}
 
 echo "hello from the host" >"$share/hello.txt"
 "$native/lab-device-registry" --prefix "$WINEPREFIX" --devices 2
@@ -45,7 +52,7 @@ while IFS= read -r -t 60 -u "$in" line; do
     echo "$line"
     case $line in
         ok:*) checks=$((checks + 1)) ;;
-        "do: stop the daemon") signal_daemon STOP ;;
+        "do: stop the daemon") signal_daemon STOP; eventually "the daemon stands" daemon_stands ;;
         "do: continue the daemon") signal_daemon CONT ;;
         "do: kill the daemon") signal_daemon KILL; wait "$daemon" 2>/dev/null || true ;;
         "do: kill the device host") kill -9 "$host"; wait "$host" 2>/dev/null || true ;;

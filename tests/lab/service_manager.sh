@@ -6,12 +6,13 @@ source "$(dirname "$0")/lib.bash"
 binaries=$(realpath "${1:-$build/windows-release/bin}")
 wine=/usr/lib/wine/wine64
 # Wine keeps no event log, but tells on the standard error of the process what an event says.
-export WINEDEBUG=-all,+eventlog WINEARCH=win64 WINEDLLOVERRIDES="mscoree,mshtml,winemenubuilder.exe=" WINEPREFIX=$work/prefix
+export WINEDEBUG=-all,+eventlog WINEARCH=win64 WINEPREFIX=$work/prefix
+export WINEDLLOVERRIDES="mscoree,mshtml,winemenubuilder.exe=;services.exe=n,b" VFSLAB_SESSION=service-manager-$$
 machine=
 finish() {
     /usr/lib/wine/wineserver64 -k >/dev/null 2>&1 || true
     [ -z "$machine" ] || wait "$machine" 2>/dev/null || true
-    rm -rf "$work"
+    rm -rf "$work" "/dev/shm/vfslab-$VFSLAB_SESSION"-*
 }
 trap finish EXIT
 scripts/make-wine-prefix
@@ -55,8 +56,15 @@ service() {
 
 "$wine" wineboot -i >/dev/null 2>&1
 set_value 'HKLM\System\CurrentControlSet\Control\Session Manager\Environment' VFSLAB_EVENT_LOG REG_SZ "$(windows "$events")"
+set_value 'HKLM\System\CurrentControlSet\Control\Session Manager\Environment' VFSLAB_SESSION REG_SZ "$VFSLAB_SESSION"
 /usr/lib/wine/wineserver64 -k
 /usr/lib/wine/wineserver64 -w
+# Services under the redirection, as in a run: it supplies the notifications of devices that Wine lacks.
+windows_folder=$WINEPREFIX/drive_c/windows
+mkdir "$windows_folder/vfslab"
+mv "$windows_folder/system32/services.exe" "$windows_folder/vfslab/"
+ln -s "$binaries/lab-services.exe" "$windows_folder/system32/services.exe"
+ln -s "$binaries/vfsredirect.dll" "$windows_folder/vfslab/"
 boot
 
 service "-o root"

@@ -101,8 +101,8 @@ HostResult<Volume::Impl::Replacement> Volume::Impl::make_under(const Place& plac
     if (kind == FileKind::kRegular) {
         const std::uint32_t flags =
             fuse::open_flag::kWriteOnly | fuse::open_flag::kCreate | fuse::open_flag::kExclusive;
-        const auto file = session_->create(place.directory_id, name,
-                                           {.flags = flags, .mode = fuse::mode::kRegular | 0644}, owner_);
+        const auto file = session_->create(
+            place.directory_id, name, {.flags = flags, .mode = fuse::mode::kRegular | 0644}, owner_for_new());
         if (!file) return std::unexpected(file.error());
         made = file->entry;
         found = nodes().adopt_unnamed(*made, asked);
@@ -110,8 +110,8 @@ HostResult<Volume::Impl::Replacement> Volume::Impl::make_under(const Place& plac
         session_->release(found.node, handle, false, flags);
     } else {
         made = kind == FileKind::kSymlink
-                   ? session_->make_symlink(place.directory_id, name, target, owner_)
-                   : session_->make_directory(place.directory_id, name, {.mode = 0755}, owner_);
+                   ? session_->make_symlink(place.directory_id, name, target, owner_for_new())
+                   : session_->make_directory(place.directory_id, name, {.mode = 0755}, owner_for_new());
         if (!made) return std::unexpected(made.error());
         found = nodes().adopt_unnamed(*made, asked);
     }

@@ -55,12 +55,12 @@ void ScriptedHost::submit(std::span<guest::Message* const> messages) noexcept {
             changed_.notify_all();
         } else {
             lock.unlock();
-            serve(*message);
+            serve_message(*message);
         }
     }
 }
 
-void ScriptedHost::serve(guest::Message& message) {
+void ScriptedHost::serve_message(guest::Message& message) {
     std::vector<std::byte> bytes(out_bytes_of(message));
     gather(message, bytes);
     const ScriptedRequest request{.header = header_of(message),
@@ -160,7 +160,7 @@ void ScriptedHost::run() {
         guest::Message* const message = queued_.front();
         queued_.pop_front();
         lock.unlock();
-        serve(*message);
+        serve_message(*message);
         lock.lock();
     }
 }

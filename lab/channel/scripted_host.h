@@ -95,7 +95,7 @@ class ScriptedHost final : public guest::Channel {
     void lose();
 
   private:
-    void serve(guest::Message& message);
+    void serve_message(guest::Message& message);
     void deliver(guest::Message& message, std::uint64_t unique, const Answer& answer);
     void end(guest::ChannelError how);
     void run();

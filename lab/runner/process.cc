@@ -14,6 +14,7 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <ranges>
 #include <string_view>
 #include <utility>
 
@@ -163,8 +164,8 @@ void Process::signal_family(int number) const {
             family.push_back(child->second);
     }
     // From the youngest on, so that no parent can act on the end of its child first.
-    for (auto member = family.rbegin(); member != family.rend(); ++member)
-        kill(*member, number);
+    for (const pid_t member : std::views::reverse(family))
+        kill(member, number);
 }
 
 void Process::signal(int number) const {

@@ -24,13 +24,14 @@ class AsyncOperation {
     ~AsyncOperation() = default;
 };
 
-// One thread's ring. Buffers, iovecs and operations live until completed(). Starting returns false when there is no
-// room; the caller then makes the system call itself.
+// One thread's ring. Buffers, iovecs and operations live until completed(). Starting returns false when there
+// is no room; the caller then makes the system call itself.
 class AsyncIo {
   public:
     // At most `capacity` in flight, at most `workers` kernel threads for calls that cannot be started without
     // waiting (0: the kernel's choice). The error is why the kernel gives no ring.
-    static std::expected<std::unique_ptr<AsyncIo>, fuse::Errno> create(std::uint32_t capacity, std::uint32_t workers);
+    static std::expected<std::unique_ptr<AsyncIo>, fuse::Errno> create(std::uint32_t capacity,
+                                                                       std::uint32_t workers);
     ~AsyncIo();
     AsyncIo(const AsyncIo&) = delete;
     AsyncIo& operator=(const AsyncIo&) = delete;

@@ -1,5 +1,5 @@
-// One request in service, as the part that answers it sees it, and the seam between transport and FUSE server.
-// Must never know: rings and descriptors, or what the bytes say.
+// One request in service, as the part that answers it sees it, and the seam between transport and FUSE
+// server. Must never know: rings and descriptors, or what the bytes say.
 #pragma once
 
 #include <sys/uio.h>
@@ -13,8 +13,8 @@ namespace host {
 
 class AsyncIo;
 
-// The guest's memory of one request and its reply. The guest may change the request at any time: what is checked
-// is copied first. Lives, with the memory it names, until finish() was called.
+// The guest's memory of one request and its reply. The guest may change the request at any time: what is
+// checked is copied first. Lives, with the memory it names, until finish() was called.
 class Exchange {
   public:
     std::span<const iovec> request;  // readable
@@ -22,8 +22,8 @@ class Exchange {
     std::span<const iovec> reply;  // writable; empty for requests without reply
     std::size_t reply_bytes = 0;
 
-    // The reply is written, `bytes_written` counts from its start; once, on the thread that serve() ran on. The
-    // exchange is gone afterwards. The guest sees it with the worker's next batch.
+    // The reply is written, `bytes_written` counts from its start; once, on the thread that serve() ran on.
+    // The exchange is gone afterwards. The guest sees it with the worker's next batch.
     virtual void finish(std::uint32_t bytes_written) noexcept = 0;
 
     // The thread may now wait for long: shows the guest what is finished so far.
@@ -48,11 +48,12 @@ class RequestHandler {
   public:
     virtual ~RequestHandler() = default;
 
-    // `io` lives longer than the worker; null where the kernel gives none, then everything is done in serve().
+    // `io` lives longer than the worker; null where the kernel gives none, then everything is done in
+    // serve().
     virtual std::unique_ptr<RequestWorker> make_worker(AsyncIo* io) = 0;
 
-    // The front-end is gone or has reset the device: the guest's nodes, files and locks are given up. No worker is
-    // in serve() and nothing is outstanding.
+    // The front-end is gone or has reset the device: the guest's nodes, files and locks are given up. No
+    // worker is in serve() and nothing is outstanding.
     virtual void reset() noexcept = 0;
 };
 

@@ -18,9 +18,12 @@ struct Form {
     bool for_host_ids = false;
 };
 constexpr std::array kForms{
-    Form{"guest", "GUEST:HOST:COUNT", true, false},         Form{"host", "HOST:GUEST:COUNT", false, true},
-    Form{"map", "GUEST:HOST:COUNT", true, true},            Form{"squash-guest", "GUEST:HOST:COUNT", true, false},
-    Form{"squash-host", "HOST:GUEST:COUNT", false, true},   Form{"forbid-guest", "GUEST:COUNT", true, false},
+    Form{"guest", "GUEST:HOST:COUNT", true, false},
+    Form{"host", "HOST:GUEST:COUNT", false, true},
+    Form{"map", "GUEST:HOST:COUNT", true, true},
+    Form{"squash-guest", "GUEST:HOST:COUNT", true, false},
+    Form{"squash-host", "HOST:GUEST:COUNT", false, true},
+    Form{"forbid-guest", "GUEST:COUNT", true, false},
 };
 
 std::optional<std::uint32_t> number(std::string_view text) {
@@ -57,8 +60,7 @@ std::expected<void, std::string> IdTranslation::add(std::string_view rule) {
     const auto name = rule.substr(0, rule.find(':'));
     const auto* const form = std::ranges::find(kForms, name, &Form::name);
     if (form == kForms.end()) {
-        return fail(
-            "it begins with none of guest:, host:, map:, squash-guest:, squash-host:, forbid-guest:");
+        return fail("it begins with none of guest:, host:, map:, squash-guest:, squash-host:, forbid-guest:");
     }
     const bool forbids = name == "forbid-guest";
     const auto fields = numbers(rule.substr(std::min(rule.size(), name.size() + 1)));
@@ -78,12 +80,12 @@ std::expected<void, std::string> IdTranslation::add(std::string_view rule) {
     const Range forwards{kind, first, target, count};
     // A range of host ids begins with the host's id, except in map:, which names the guest's first.
     const Range of_host = form->for_guest_ids ? Range{kind, target, first, count} : forwards;
-    const auto clash = [&fail](const std::vector<Range>& others, const Range& range, std::string_view whose)
-        -> std::expected<void, std::string> {
+    const auto clash = [&fail](const std::vector<Range>& others, const Range& range,
+                               std::string_view whose) -> std::expected<void, std::string> {
         const auto other = std::ranges::find_if(others, [&](const Range& it) { return it.overlaps(range); });
         if (other == others.end()) return {};
-        return fail(fmt::format("its {} ids overlap with those of another rule, {} to {}", whose, other->first,
-                                other->first + (other->count - 1)));
+        return fail(fmt::format("its {} ids overlap with those of another rule, {} to {}", whose,
+                                other->first, other->first + (other->count - 1)));
     };
     if (form->for_guest_ids) {
         if (auto clear = clash(to_host_, forwards, "guest"); !clear) return clear;

@@ -110,7 +110,8 @@ TEST(IdTranslation, OverlappingRangesAreAnErrorAndChangeNothing) {
 }
 
 TEST(IdTranslation, WhatIsNotARuleIsAnErrorThatNamesIt) {
-    EXPECT_THAT(error_of({}, "squash:0:1:2"), StartsWith("id translation \"squash:0:1:2\": it begins with none of"));
+    EXPECT_THAT(error_of({}, "squash:0:1:2"),
+                StartsWith("id translation \"squash:0:1:2\": it begins with none of"));
     EXPECT_THAT(error_of({}, ""), HasSubstr("it begins with none of"));
     EXPECT_THAT(error_of({}, "map"), HasSubstr("expected map:GUEST:HOST:COUNT"));
     EXPECT_THAT(error_of({}, "map:1:2"), HasSubstr("expected map:GUEST:HOST:COUNT"));

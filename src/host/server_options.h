@@ -50,7 +50,8 @@ struct ServerOptions {
     XattrMap xattr_map;
 };
 
-// The places that the server works from, opened before the process was confined. Nothing else is opened by path.
+// The places that the server works from, opened before the process was confined. Nothing else is opened by
+// path.
 struct ServerRoots {
     vhost_user::Fd directory;     // O_PATH, the shared directory
     vhost_user::Fd proc_self_fd;  // O_PATH, /proc/self/fd of this process

@@ -29,7 +29,10 @@ void skip_space(std::string_view& text) {
 std::expected<XattrMap, std::string> XattrMap::parse(std::string_view text) {
     using Kind = Rule::Kind;
     static constexpr std::array<std::pair<std::string_view, Kind>, 4> kKinds{
-        {{"prefix", Kind::kPrefix}, {"ok", Kind::kOk}, {"bad", Kind::kBad}, {"unsupported", Kind::kUnsupported}}};
+        {{"prefix", Kind::kPrefix},
+         {"ok", Kind::kOk},
+         {"bad", Kind::kBad},
+         {"unsupported", Kind::kUnsupported}}};
 
     XattrMap map;
     bool ended = false;  // by a map rule
@@ -43,8 +46,8 @@ std::expected<XattrMap, std::string> XattrMap::parse(std::string_view text) {
         const char separator = text.front();
         text.remove_prefix(1);
         const auto unfinished = [&] {
-            return fail(fmt::format("expected {0}TYPE{0}SCOPE{0}KEY{0}PREPEND{0} or {0}map{0}KEY{0}PREPEND{0}",
-                                    separator));
+            return fail(fmt::format(
+                "expected {0}TYPE{0}SCOPE{0}KEY{0}PREPEND{0} or {0}map{0}KEY{0}PREPEND{0}", separator));
         };
 
         const auto type = take_field(text, separator);
@@ -57,7 +60,8 @@ std::expected<XattrMap, std::string> XattrMap::parse(std::string_view text) {
             if (key->empty()) {
                 map.rules_.push_back({Kind::kBad, true, true, {}, {}});
             } else {
-                // The host's own names of this kind stay hidden, and the prefixed ones out of the guest's reach.
+                // The host's own names of this kind stay hidden, and the prefixed ones out of the guest's
+                // reach.
                 map.rules_.push_back({Kind::kBad, false, true, {}, std::string(*key)});
                 map.rules_.push_back({Kind::kBad, true, false, std::string(*prepend), {}});
                 map.rules_.push_back({Kind::kOk, true, true, {}, {}});

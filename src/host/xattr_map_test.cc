@@ -134,7 +134,8 @@ TEST(XattrMap, RulesMayHaveDifferentSeparatorsAndSpaceAround) {
 TEST(XattrMap, WhatIsNoRuleIsAnErrorThatNumbersIt) {
     EXPECT_EQ(error_of(""), "the xattr map has no rule");
     EXPECT_EQ(error_of(" \n"), "the xattr map has no rule");
-    EXPECT_EQ(error_of(":ok:all:::/"), "xattr map, rule 2: expected /TYPE/SCOPE/KEY/PREPEND/ or /map/KEY/PREPEND/");
+    EXPECT_EQ(error_of(":ok:all:::/"),
+              "xattr map, rule 2: expected /TYPE/SCOPE/KEY/PREPEND/ or /map/KEY/PREPEND/");
     EXPECT_THAT(error_of(":ok:all::"), HasSubstr("rule 1: expected :TYPE:SCOPE:KEY:PREPEND:"));
     EXPECT_THAT(error_of(":ok:all"), HasSubstr("rule 1: expected"));
     EXPECT_THAT(error_of(":map:a:b"), HasSubstr("rule 1: expected"));

@@ -1,0 +1,143 @@
+// Making files, directories, links and special files, as the user that the guest names.
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <optional>
+
+#include "host/fs/fuse_worker.h"
+
+namespace host {
+
+using fuse::Errno;
+
+namespace {
+
+constexpr mode_t kPermissionBits = 07777;
+
+// The umask to create with where the guest has not applied it itself (POSIX ACLs: the directory decides).
+class CreationMask {
+  public:
+    CreationMask(bool wanted, std::uint32_t mask) {
+        if (wanted) scoped_.emplace(mask & 0777);
+    }
+
+  private:
+    std::optional<ScopedUmask> scoped_;
+};
+
+dev_t device_of(std::uint32_t encoded) {
+    return ::makedev(encoded >> 8 & 0xfff, (encoded & 0xff) | (encoded >> 12 & 0xfff00));
+}
+
+}  // namespace
+
+void FuseWorker::mknod(const InHeader& header, Arguments arguments, const Reply& reply) {
+    const auto in = arguments.fixed<fuse::MknodIn>();
+    const auto name = in ? arguments.name() : std::nullopt;
+    if (!name) return reply.fail(Errno::kEINVAL);
+    const auto parent = server_.nodes_.pin(header.node);
+    if (!parent) return reply.fail(parent.error());
+    if (const auto acting = act_as(header); !acting) return reply.fail(acting.error());
+    {
+        const CreationMask mask(agreed(fuse::init_flag::kDontMask), in->umask);
+        if (::mknodat(parent->fd(), name->data(), in->mode, device_of(in->rdev)) != 0) return reply.finish(errno);
+    }
+    answer_entry(*parent, name->data(), reply);
+}
+
+void FuseWorker::mkdir(const InHeader& header, Arguments arguments, const Reply& reply) {
+    const auto in = arguments.fixed<fuse::MkdirIn>();
+    const auto name = in ? arguments.name() : std::nullopt;
+    if (!name) return reply.fail(Errno::kEINVAL);
+    const auto parent = server_.nodes_.pin(header.node);
+    if (!parent) return reply.fail(parent.error());
+    if (const auto acting = act_as(header); !acting) return reply.fail(acting.error());
+    {
+        const CreationMask mask(agreed(fuse::init_flag::kDontMask), in->umask);
+        if (::mkdirat(parent->fd(), name->data(), in->mode & kPermissionBits) != 0) return reply.finish(errno);
+    }
+    answer_entry(*parent, name->data(), reply);
+}
+
+void FuseWorker::symlink(const InHeader& header, Arguments arguments, const Reply& reply) {
+    const auto name = arguments.name();
+    const auto target = name ? arguments.string() : std::nullopt;
+    if (!target) return reply.fail(Errno::kEINVAL);
+    const auto parent = server_.nodes_.pin(header.node);
+    if (!parent) return reply.fail(parent.error());
+    if (const auto acting = act_as(header); !acting) return reply.fail(acting.error());
+    if (::symlinkat(target->data(), parent->fd(), name->data()) != 0) return reply.finish(errno);
+    answer_entry(*parent, name->data(), reply);
+}
+
+// Opens the file, or makes it. Only what was made here belongs to the request's user.
+FsResult<vhost_user::Fd> FuseWorker::create_file(const InHeader& header, const NodeTable::Pin& parent,
+                                                 const char* name, const fuse::CreateIn& arguments) {
+    if (const auto acting = act_as(header); !acting) return std::unexpected(acting.error());
+    const int flags = host_open_flags(arguments.flags & ~fuse::open_flag::kTruncate) | O_NOFOLLOW;
+    vhost_user::Fd made;
+    {
+        const CreationMask mask(agreed(fuse::init_flag::kDontMask), arguments.umask);
+        made = open_descriptor([&] {
+            return ::openat(parent.fd(), name, flags | O_CREAT | O_EXCL, arguments.mode & kPermissionBits);
+        });
+    }
+    if (made) return made;
+    if (errno != EEXIST || (arguments.flags & fuse::open_flag::kExclusive) != 0) {
+        return std::unexpected(static_cast<Errno>(errno));
+    }
+    // It may be anything that was put there, so that it is looked at before it is opened.
+    vhost_user::Fd there =
+        open_descriptor([&] { return ::openat(parent.fd(), name, O_PATH | O_NOFOLLOW | O_CLOEXEC); });
+    struct stat status;
+    if (!there || ::fstat(there.get(), &status) != 0) return std::unexpected(static_cast<Errno>(errno));
+    if (S_ISLNK(status.st_mode)) return std::unexpected(Errno::kELOOP);
+    if (S_ISDIR(status.st_mode)) return std::unexpected(Errno::kEISDIR);
+    if (!S_ISREG(status.st_mode)) return std::unexpected(Errno::kEEXIST);
+    const WithoutSetIdCapability kill((arguments.open_flags & fuse::kOpenKillSuidGid) != 0);
+    vhost_user::Fd file = reopen(there.get(), host_open_flags(arguments.flags));
+    if (!file) return std::unexpected(static_cast<Errno>(errno));
+    return file;
+}
+
+void FuseWorker::answer_created(const NodeTable::Pin& parent, vhost_user::Fd file, std::uint32_t flags,
+                                const Reply& reply) {
+    const auto entry = enter_open(parent, file.get());
+    if (!entry) return reply.fail(entry.error());
+    reply.succeed(fuse::CreateOut{.entry = *entry, .open = open_reply(std::move(file), host_open_flags(flags))});
+}
+
+void FuseWorker::create(const InHeader& header, Arguments arguments, const Reply& reply) {
+    const auto in = arguments.fixed<fuse::CreateIn>();
+    const auto name = in ? arguments.name() : std::nullopt;
+    if (!name) return reply.fail(Errno::kEINVAL);
+    const auto parent = server_.nodes_.pin(header.node);
+    if (!parent) return reply.fail(parent.error());
+    auto file = create_file(header, *parent, name->data(), *in);
+    if (!file) return reply.fail(file.error());
+    answer_created(*parent, std::move(*file), in->flags, reply);
+}
+
+void FuseWorker::tmpfile(const InHeader& header, Arguments arguments, const Reply& reply) {
+    const auto in = arguments.fixed<fuse::CreateIn>();
+    if (!in) return reply.fail(Errno::kEINVAL);
+    const auto parent = server_.nodes_.pin(header.node);
+    if (!parent) return reply.fail(parent.error());
+    if (const auto acting = act_as(header); !acting) return reply.fail(acting.error());
+    const int exclusive = (in->flags & fuse::open_flag::kExclusive) != 0 ? O_EXCL : 0;  // never to be linked
+    vhost_user::Fd file;
+    {
+        const CreationMask mask(agreed(fuse::init_flag::kDontMask), in->umask);
+        file = open_descriptor([&] {
+            return ::openat(parent->fd(), ".", host_open_flags(in->flags) | O_TMPFILE | exclusive,
+                            in->mode & kPermissionBits);
+        });
+    }
+    if (!file) return reply.finish(errno);
+    answer_created(*parent, std::move(file), in->flags, reply);
+}
+
+}  // namespace host

@@ -1,0 +1,83 @@
+// Names: links, removing, renaming.
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <climits>
+
+#include "host/fs/fuse_worker.h"
+
+namespace host {
+
+using fuse::Errno;
+
+void FuseWorker::link(const InHeader& header, Arguments arguments, const Reply& reply) {
+    const auto in = arguments.fixed<fuse::LinkIn>();
+    const auto name = in ? arguments.name() : std::nullopt;
+    if (!name) return reply.fail(Errno::kEINVAL);
+    const auto node = server_.nodes_.pin(in->oldnode);
+    if (!node) return reply.fail(node.error());
+    const auto parent = server_.nodes_.pin(header.node);
+    if (!parent) return reply.fail(parent.error());
+    const DescriptorPath path(node->fd());
+    if (::linkat(server_.proc_self_fd_.get(), path.c_str(), parent->fd(), name->data(), AT_SYMLINK_FOLLOW) != 0) {
+        return reply.finish(errno);
+    }
+    answer_entry(*parent, name->data(), reply);
+}
+
+void FuseWorker::unlink(const InHeader& header, Arguments arguments, const Reply& reply) {
+    const auto name = arguments.name();
+    if (!name) return reply.fail(Errno::kEINVAL);
+    const auto parent = server_.nodes_.pin(header.node);
+    if (!parent) return reply.fail(parent.error());
+    reply.finish(::unlinkat(parent->fd(), name->data(), 0) == 0 ? 0 : errno);
+}
+
+void FuseWorker::rmdir(const InHeader& header, Arguments arguments, const Reply& reply) {
+    const auto name = arguments.name();
+    if (!name) return reply.fail(Errno::kEINVAL);
+    const auto parent = server_.nodes_.pin(header.node);
+    if (!parent) return reply.fail(parent.error());
+    reply.finish(::unlinkat(parent->fd(), name->data(), AT_REMOVEDIR) == 0 ? 0 : errno);
+}
+
+void FuseWorker::rename_with(const InHeader& header, fuse::NodeId new_directory, std::uint32_t flags,
+                             Arguments arguments, const Reply& reply) {
+    const auto old_name = arguments.name();
+    const auto new_name = old_name ? arguments.name() : std::nullopt;
+    constexpr std::uint32_t kKnown = fuse::kRenameNoReplace | fuse::kRenameExchange | fuse::kRenameWhiteout;
+    if (!new_name || (flags & ~kKnown) != 0) return reply.fail(Errno::kEINVAL);
+    const auto from = server_.nodes_.pin(header.node);
+    if (!from) return reply.fail(from.error());
+    const auto to = server_.nodes_.pin(new_directory);
+    if (!to) return reply.fail(to.error());
+    const int result = flags == 0 ? ::renameat(from->fd(), old_name->data(), to->fd(), new_name->data())
+                                  : ::renameat2(from->fd(), old_name->data(), to->fd(), new_name->data(), flags);
+    reply.finish(result == 0 ? 0 : errno);
+}
+
+void FuseWorker::rename(const InHeader& header, Arguments arguments, const Reply& reply) {
+    const auto in = arguments.fixed<fuse::RenameIn>();
+    if (!in) return reply.fail(Errno::kEINVAL);
+    rename_with(header, in->newdir, 0, arguments, reply);
+}
+
+void FuseWorker::rename2(const InHeader& header, Arguments arguments, const Reply& reply) {
+    const auto in = arguments.fixed<fuse::Rename2In>();
+    if (!in) return reply.fail(Errno::kEINVAL);
+    rename_with(header, in->newdir, in->flags, arguments, reply);
+}
+
+void FuseWorker::readlink(const InHeader& header, Arguments, const Reply& reply) {
+    const auto node = server_.nodes_.pin(header.node);
+    if (!node) return reply.fail(node.error());
+    char target[PATH_MAX + 1];
+    const ssize_t length = ::readlinkat(node->fd(), "", target, sizeof target);
+    if (length < 0) return reply.finish(errno == ENOENT ? EINVAL : errno);  // ENOENT: it is no link
+    if (length == sizeof target) return reply.fail(Errno::kENAMETOOLONG);
+    reply.succeed({std::as_bytes(std::span(target, static_cast<std::size_t>(length)))});
+}
+
+}  // namespace host

@@ -6,13 +6,14 @@
 #include "lab/fsd/info_layout.h"
 #include "lab/fsd/name_expression.h"
 #include "lab/fsd/upcase.h"
+#include "nt/bytes.h"
 #include "nt/info_class.h"
 
 namespace lab::fsd {
 namespace {
 
 namespace file_class = nt::file_class;
-using layout::put;
+using nt::put;
 using nt::Status;
 
 // FSP_FSCTL_DIR_INFO: a fixed part before the name, records aligned to 8 bytes; what a request's buffer can
@@ -99,7 +100,7 @@ class Packer {
         const auto record = buffer_.subspan(start);
         std::ranges::fill(record.first(layout_.name), std::byte{0});
         put_fields(record, entry, allocation_size);
-        const std::size_t written = layout::put_text(record, layout_.name, entry.name);
+        const std::size_t written = nt::put_text(record, layout_.name, entry.name);
         if (!first) put(buffer_, last_, static_cast<std::uint32_t>(start - last_));
         last_ = start;
         used_ = start + layout_.name + written;

@@ -1,14 +1,9 @@
-// NT's information structures as bytes: offsets, fixed sizes and unaligned little-endian access
-// ([MS-FSCC] 2.4, 2.5, x64). Must never know: where the values come from.
+// NT's information structures as bytes: offsets and fixed sizes ([MS-FSCC] 2.4, 2.5, x64). Must never know:
+// where the values come from.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
-#include <span>
-#include <string>
-#include <string_view>
 
 #include "nt/file.h"
 
@@ -53,32 +48,6 @@ inline constexpr std::size_t kAllName = 96;
 inline constexpr std::size_t kRenameRoot = 8;
 inline constexpr std::size_t kRenameNameLength = 16;
 inline constexpr std::size_t kRenameName = 20;
-
-template <typename T>
-void put(std::span<std::byte> buffer, std::size_t offset, T value) {
-    std::memcpy(buffer.subspan(offset, sizeof(T)).data(), &value, sizeof(T));
-}
-
-template <typename T>
-T get(std::span<const std::byte> buffer, std::size_t offset) {
-    T value;
-    std::memcpy(&value, buffer.subspan(offset, sizeof(T)).data(), sizeof(T));
-    return value;
-}
-
-// As much of `text` as fits from `offset` on: the bytes written, in whole bytes as NT truncates.
-inline std::size_t put_text(std::span<std::byte> buffer, std::size_t offset, std::u16string_view text) {
-    const std::size_t bytes = std::min(buffer.size() - offset, text.size() * sizeof(char16_t));
-    if (bytes != 0) std::memcpy(buffer.data() + offset, text.data(), bytes);
-    return bytes;
-}
-
-// `length` bytes of text; an odd byte is dropped.
-inline std::u16string get_text(std::span<const std::byte> buffer, std::size_t offset, std::size_t length) {
-    std::u16string text(length / sizeof(char16_t), u'\0');
-    if (!text.empty()) std::memcpy(text.data(), buffer.data() + offset, text.size() * sizeof(char16_t));
-    return text;
-}
 
 // "No attributes" is written kNormal.
 inline std::uint32_t reported_attributes(std::uint32_t attributes) {

@@ -7,6 +7,7 @@
 #include "lab/fsd/names.h"
 #include "lab/fsd/reparse.h"
 #include "lab/fsd/upcase.h"
+#include "nt/bytes.h"
 
 namespace lab::fsd {
 namespace {
@@ -522,7 +523,7 @@ nt::Result<void> MemoryFileSystem::set_reparse_point(Context file, std::u16strin
     if (const auto possible = can_replace_reparse_point(node.reparse_point, data); !possible) return possible;
     node.reparse_point.assign(data.begin(), data.end());
     node.info.attributes |= attribute::kReparsePoint;
-    node.info.reparse_tag = nt::reparse_layout::get<std::uint32_t>(data, 0);
+    node.info.reparse_tag = nt::get<std::uint32_t>(data, 0);
     node.info.change_time = now();
     return {};
 }

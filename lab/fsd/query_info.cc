@@ -3,6 +3,7 @@
 
 #include "lab/fsd/fsd_impl.h"
 #include "lab/fsd/info_layout.h"
+#include "nt/bytes.h"
 #include "nt/info_class.h"
 
 namespace lab::fsd {
@@ -10,7 +11,7 @@ namespace {
 
 namespace access = nt::access;
 namespace file_class = nt::file_class;
-using layout::put;
+using nt::put;
 using nt::Status;
 
 // The smallest buffer the I/O manager lets through; 0 for classes it does not size here.
@@ -95,7 +96,7 @@ std::uint32_t mode_of(const FileObject& object) {
 IoStatus Fsd::Impl::query_name(FileObject& object, std::span<std::byte> buffer) const {
     const std::u16string path = nodes_.snapshot(*object.node).path;
     put(buffer, 0, static_cast<std::uint32_t>(path.size() * sizeof(char16_t)));
-    const std::size_t written = layout::put_text(buffer, 4, path);
+    const std::size_t written = nt::put_text(buffer, 4, path);
     const bool whole = written == path.size() * sizeof(char16_t);
     return io(whole ? Status::kSuccess : Status::kBufferOverflow, 4 + written);
 }

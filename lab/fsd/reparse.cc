@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "lab/fsd/names.h"
+#include "nt/bytes.h"
 
 namespace lab::fsd {
 namespace {
@@ -88,7 +89,7 @@ nt::Result<Resolved> resolve_reparse_points(const ReparsePointByName& lookup, st
         const auto link = nt::parse_symlink(*data);
         if (!link) {
             if (data->size() < nt::kReparseHeaderBytes) return nt::fail(Status::kIoReparseDataInvalid);
-            return Resolved{.tag = nt::reparse_layout::get<std::uint32_t>(*data, 0), .data = *data};
+            return Resolved{.tag = nt::get<std::uint32_t>(*data, 0), .data = *data};
         }
         if (!link->relative) {
             std::u16string rest;
@@ -116,8 +117,8 @@ nt::Result<void> can_replace_reparse_point(std::span<const std::byte> present,
     if (present.size() < nt::kReparseHeaderBytes || replacement.size() < nt::kReparseHeaderBytes) {
         return nt::fail(Status::kIoReparseDataInvalid);
     }
-    const auto tag = nt::reparse_layout::get<std::uint32_t>(present, 0);
-    if (tag != nt::reparse_layout::get<std::uint32_t>(replacement, 0)) {
+    const auto tag = nt::get<std::uint32_t>(present, 0);
+    if (tag != nt::get<std::uint32_t>(replacement, 0)) {
         return nt::fail(Status::kIoReparseTagMismatch);
     }
     if (!nt::has_guid(tag)) return {};

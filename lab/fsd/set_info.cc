@@ -3,6 +3,7 @@
 
 #include "lab/fsd/fsd_impl.h"
 #include "lab/fsd/info_layout.h"
+#include "nt/bytes.h"
 #include "nt/info_class.h"
 
 namespace lab::fsd {
@@ -11,7 +12,7 @@ namespace {
 namespace access = nt::access;
 namespace attribute = nt::file_attribute;
 namespace file_class = nt::file_class;
-using layout::get;
+using nt::get;
 using nt::Status;
 
 constexpr std::uint64_t kMaxSize = std::numeric_limits<std::int64_t>::max();
@@ -197,7 +198,7 @@ IoStatus Fsd::Impl::rename_from_buffer(FileId id, std::span<const std::byte> buf
     if (length == 0 || length % sizeof(char16_t) != 0 || length > buffer.size() - layout::kRenameName) {
         return io(Status::kInvalidParameter);
     }
-    const std::u16string name = layout::get_text(buffer, layout::kRenameName, length);
+    const std::u16string name = nt::get_text(buffer, layout::kRenameName, length);
     RenameRequest request{.new_name = name,
                           .root = FileId{get<std::uint64_t>(buffer, layout::kRenameRoot)},
                           .extended = extended};

@@ -2,14 +2,15 @@
 // (12).
 #include "lab/fsd/fsd_impl.h"
 #include "lab/fsd/info_layout.h"
+#include "nt/bytes.h"
 #include "nt/info_class.h"
 
 namespace lab::fsd {
 namespace {
 
 namespace fs_class = nt::fs_class;
-using layout::get;
-using layout::put;
+using nt::get;
+using nt::put;
 using nt::Status;
 
 constexpr std::uint32_t kDeviceDisk = 7;        // FILE_DEVICE_DISK
@@ -59,7 +60,7 @@ std::u16string reported_name(std::u16string_view name) {
 }
 
 IoStatus put_name(std::span<std::byte> buffer, std::size_t offset, std::u16string_view name) {
-    const std::size_t written = layout::put_text(buffer, offset, name);
+    const std::size_t written = nt::put_text(buffer, offset, name);
     const bool whole = written == name.size() * sizeof(char16_t);
     return io(whole ? Status::kSuccess : Status::kBufferOverflow, offset + written);
 }
@@ -125,7 +126,7 @@ IoStatus Fsd::Impl::set_volume_information(FileId id, std::uint32_t information_
         length > kMaxLabelUnits * sizeof(char16_t)) {
         return io(Status::kInvalidParameter);
     }
-    const auto info = file_system_.set_volume_label(layout::get_text(buffer, 4, length));
+    const auto info = file_system_.set_volume_label(nt::get_text(buffer, 4, length));
     return io(info ? Status::kSuccess : info.error());
 }
 

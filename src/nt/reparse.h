@@ -4,12 +4,11 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <span>
 #include <string>
-#include <string_view>
 #include <vector>
 
+#include "nt/bytes.h"
 #include "nt/file.h"
 #include "nt/status.h"
 
@@ -52,24 +51,11 @@ inline constexpr std::size_t kPrintLength = 14;
 inline constexpr std::size_t kFlags = 16;
 inline constexpr std::size_t kPath = 20;
 
-template <typename T>
-T get(std::span<const std::byte> bytes, std::size_t offset) {
-    T value;
-    std::memcpy(&value, bytes.subspan(offset, sizeof(T)).data(), sizeof(T));
-    return value;
-}
-
-template <typename T>
-void put(std::span<std::byte> bytes, std::size_t offset, T value) {
-    std::memcpy(bytes.subspan(offset, sizeof(T)).data(), &value, sizeof(T));
-}
-
 }  // namespace reparse_layout
 
 // Checks what FsRtlValidateReparsePointBuffer checks of any tag. kIoReparseDataInvalid: lengths do not fit
 // each other or are too great; kIoReparseTagInvalid: a reserved tag.
 inline Result<ReparseHeader> parse_reparse_header(std::span<const std::byte> bytes) {
-    using namespace reparse_layout;
     if (bytes.size() < kReparseHeaderBytes || bytes.size() > kMaxReparseBytes) {
         return fail(Status::kIoReparseDataInvalid);
     }
@@ -98,9 +84,7 @@ inline Result<SymlinkTarget> parse_symlink(std::span<const std::byte> bytes) {
         if (offset % 2 != 0 || length % 2 != 0 || offset > path.size() || length > path.size() - offset) {
             return fail(Status::kIoReparseDataInvalid);
         }
-        std::u16string name(length / 2, u'\0');
-        if (length != 0) std::memcpy(name.data(), path.data() + offset, length);
-        return name;
+        return get_text(path, offset, length);
     };
     auto name = text(kSubstituteOffset, kSubstituteLength);
     auto shown = text(kPrintOffset, kPrintLength);
@@ -130,8 +114,8 @@ inline Result<std::vector<std::byte>> make_symlink(const SymlinkTarget& target) 
     put_length(kPrintOffset, name_bytes);
     put_length(kPrintLength, shown_bytes);
     put(std::span(bytes), kFlags, target.relative ? kSymlinkRelative : std::uint32_t{0});
-    std::memcpy(bytes.data() + kPath, target.name.data(), name_bytes);
-    if (shown_bytes != 0) std::memcpy(bytes.data() + kPath + name_bytes, target.shown.data(), shown_bytes);
+    put_text(bytes, kPath, target.name);
+    if (shown_bytes != 0) put_text(bytes, kPath + name_bytes, target.shown);
     return bytes;
 }
 

@@ -1,6 +1,7 @@
 // Symbolic links that programs make: what opens through them find, and what happens to the links themselves.
 #include <array>
 
+#include "nt/bytes.h"
 #include "tests/behaviour/case.h"
 #include "tests/behaviour/symlinks.h"
 
@@ -368,7 +369,7 @@ constexpr auto kCases = std::to_array<Case>({
          c.equal(try_link(c, u"l", std::span(good).first(good.size() - 2)), Status::kIoReparseDataInvalid);
          for (const std::size_t field : {4U, 8U, 10U, 12U, 14U}) {
              std::vector<std::byte> bad = good;
-             nt::reparse_layout::put(std::span(bad), field, std::uint16_t{0x7FFE});
+             nt::put(std::span(bad), field, std::uint16_t{0x7FFE});
              c.equal(try_link(c, u"l", bad), Status::kIoReparseDataInvalid, std::to_string(field));
          }
          c.equal(try_link(c, u"l", reparse_header(0)), Status::kIoReparseTagInvalid);

@@ -1,5 +1,7 @@
 #include "tests/behaviour/symlinks.h"
 
+#include "nt/bytes.h"
+
 namespace behaviour {
 
 std::vector<std::byte> link_data(std::u16string_view target, bool relative) {
@@ -10,7 +12,7 @@ std::vector<std::byte> link_data(std::u16string_view target, bool relative) {
 
 std::vector<std::byte> reparse_header(std::uint32_t tag) {
     std::vector<std::byte> bytes(nt::kReparseHeaderBytes);
-    nt::reparse_layout::put(std::span(bytes), 0, tag);
+    nt::put(std::span(bytes), 0, tag);
     return bytes;
 }
 

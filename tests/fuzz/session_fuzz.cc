@@ -5,6 +5,7 @@
 
 #include "guest/volume/session.h"
 #include "guest/volume/volume.h"
+#include "nt/bytes.h"
 #include "nt/reparse.h"
 #include "tests/fuzz/scripted_replies.h"
 
@@ -182,7 +183,7 @@ class Program {
         }
         if (what % 4 == 3) {
             data.resize(nt::kReparseHeaderBytes);
-            nt::reparse_layout::put(std::span(data), 4, std::uint16_t{0});
+            nt::put(std::span(data), 4, std::uint16_t{0});
             static_cast<void>(volume_.delete_reparse_point(file, name, data));
         } else {
             static_cast<void>(volume_.set_reparse_point(file, name, data));

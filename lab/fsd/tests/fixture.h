@@ -17,6 +17,7 @@
 #include "lab/fsd/fsd.h"
 #include "lab/fsd/info_layout.h"
 #include "lab/fsd/memory_file_system.h"
+#include "nt/bytes.h"
 #include "nt/file.h"
 #include "nt/info_class.h"
 #include "nt/status.h"
@@ -54,19 +55,19 @@ class Buffer {
     explicit Buffer(std::size_t size) : bytes_(size) {}
     template <typename T>
     Buffer& put(std::size_t offset, T value) {
-        layout::put(std::span(bytes_), offset, value);
+        nt::put(std::span(bytes_), offset, value);
         return *this;
     }
     Buffer& put_text(std::size_t offset, std::u16string_view text) {
-        layout::put_text(bytes_, offset, text);
+        nt::put_text(bytes_, offset, text);
         return *this;
     }
     template <typename T>
     T get(std::size_t offset) const {
-        return layout::get<T>(bytes_, offset);
+        return nt::get<T>(bytes_, offset);
     }
     std::u16string text(std::size_t offset, std::size_t length) const {
-        return layout::get_text(bytes_, offset, length);
+        return nt::get_text(bytes_, offset, length);
     }
     std::span<std::byte> span() { return bytes_; }
 

@@ -2,6 +2,7 @@
 #include "lab/fsd/reparse.h"
 
 #include "lab/fsd/tests/fixture.h"
+#include "nt/bytes.h"
 
 namespace lab::fsd {
 namespace {
@@ -17,7 +18,7 @@ std::vector<std::byte> link_to(std::u16string target, bool relative = true) {
 
 std::vector<std::byte> of_tag(std::uint32_t tag, std::byte first_of_guid = {}) {
     std::vector<std::byte> bytes(nt::has_guid(tag) ? nt::kReparseGuidHeaderBytes : nt::kReparseHeaderBytes);
-    nt::reparse_layout::put(std::span(bytes), 0, tag);
+    nt::put(std::span(bytes), 0, tag);
     if (nt::has_guid(tag)) bytes[nt::kReparseHeaderBytes] = first_of_guid;
     return bytes;
 }

@@ -1,6 +1,7 @@
 // Symbolic links: shown, read, made of files and directories, undone; against hosts of all kinds.
 #include "guest/volume/link_target.h"
 #include "guest/volume/tests/volume_fixture.h"
+#include "nt/bytes.h"
 #include "nt/reparse.h"
 
 namespace guest::test {
@@ -26,7 +27,7 @@ std::vector<std::byte> data_of(std::u16string name, bool relative = true) {
 
 std::vector<std::byte> header_of(std::uint32_t tag) {
     std::vector<std::byte> bytes(nt::kReparseHeaderBytes);
-    nt::reparse_layout::put(std::span(bytes), 0, tag);
+    nt::put(std::span(bytes), 0, tag);
     return bytes;
 }
 
@@ -91,7 +92,7 @@ TEST(ReparseData, MalformedBuffers_AreRefused) {
     const auto good = data_of(u"target");
     const auto with = [&](std::size_t at, std::uint16_t value) {
         auto bytes = good;
-        nt::reparse_layout::put(std::span(bytes), at, value);
+        nt::put(std::span(bytes), at, value);
         return nt::parse_symlink(bytes);
     };
     const auto invalid = nt::fail(Status::kIoReparseDataInvalid);
@@ -404,10 +405,9 @@ TEST_F(Links, ARootThatIsOne_IsAProtocolError) {
     check_protocol_ = false;
     host().set_forger([](fuse::Opcode opcode, std::vector<std::byte> reply) {
         if (opcode == fuse::Opcode::kGetAttr) {
-            nt::reparse_layout::put(
-                std::span(reply),
-                sizeof(fuse::OutHeader) + offsetof(fuse::AttrOut, attr) + offsetof(fuse::Attr, mode),
-                fuse::mode::kSymlink | 0777);
+            nt::put(std::span(reply),
+                    sizeof(fuse::OutHeader) + offsetof(fuse::AttrOut, attr) + offsetof(fuse::Attr, mode),
+                    fuse::mode::kSymlink | 0777);
         }
         return reply;
     });
@@ -418,10 +418,8 @@ TEST_F(Links, ARootThatIsOne_IsAProtocolError) {
     host().set_forger([](fuse::Opcode opcode, std::vector<std::byte> reply) {
         if (opcode == fuse::Opcode::kLookup && reply.size() > sizeof(fuse::OutHeader)) {
             constexpr std::size_t kEntry = sizeof(fuse::OutHeader);
-            nt::reparse_layout::put(std::span(reply), kEntry + offsetof(fuse::EntryOut, node),
-                                    fuse::kRootNodeId);
-            nt::reparse_layout::put(std::span(reply), kEntry + offsetof(fuse::EntryOut, attr_valid),
-                                    std::uint64_t{60});
+            nt::put(std::span(reply), kEntry + offsetof(fuse::EntryOut, node), fuse::kRootNodeId);
+            nt::put(std::span(reply), kEntry + offsetof(fuse::EntryOut, attr_valid), std::uint64_t{60});
         }
         return reply;
     });
@@ -439,7 +437,7 @@ TEST_F(Links, OfAHostileHost_AreProtocolErrors) {
         reply.resize(sizeof(fuse::OutHeader));
         const auto bytes = std::as_bytes(std::span(target));
         reply.insert(reply.end(), bytes.begin(), bytes.end());
-        nt::reparse_layout::put(std::span(reply), 0, static_cast<std::uint32_t>(reply.size()));
+        nt::put(std::span(reply), 0, static_cast<std::uint32_t>(reply.size()));
         return reply;
     });
     for (const std::string& bad :
@@ -453,10 +451,9 @@ TEST_F(Links, OfAHostileHost_AreProtocolErrors) {
     host().set_forger([&](fuse::Opcode opcode, std::vector<std::byte> reply) {
         // SYMLINK that answers with a directory.
         if (opcode == fuse::Opcode::kSymlink) {
-            nt::reparse_layout::put(
-                std::span(reply),
-                sizeof(fuse::OutHeader) + offsetof(fuse::EntryOut, attr) + offsetof(fuse::Attr, mode),
-                fuse::mode::kDirectory);
+            nt::put(std::span(reply),
+                    sizeof(fuse::OutHeader) + offsetof(fuse::EntryOut, attr) + offsetof(fuse::Attr, mode),
+                    fuse::mode::kDirectory);
         }
         return reply;
     });

@@ -1,5 +1,7 @@
 #include "guest/service/buffer_pool.h"
 
+#include <mutex>
+
 namespace guest::service {
 
 BufferPool::Buffer BufferPool::take(std::size_t bytes) {

@@ -5,9 +5,9 @@
 #include <array>
 #include <cstddef>
 #include <memory>
-#include <mutex>
-#include <span>
 #include <vector>
+
+#include "threads/mutex.h"
 
 namespace guest::service {
 
@@ -31,7 +31,7 @@ class BufferPool {
         std::vector<std::unique_ptr<std::byte[]>> free;
     };
 
-    std::mutex mutex_;
+    threads::Mutex mutex_;
     std::array<Shelf, 3> shelves_{{{.capacity = 4096, .most_kept = 128, .free = {}},
                                    {.capacity = 72 * 1024, .most_kept = 64, .free = {}},
                                    {.capacity = (1 << 20) + (64 << 10), .most_kept = 16, .free = {}}}};

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstring>
+#include <mutex>
 
 #include "guest/service/text.h"
 #include "ioctl/contract.h"
@@ -249,6 +250,11 @@ void IoctlChannel::lose() noexcept {
     end_all_messages();
     tell_sink();
     if (on_lost_) on_lost_();
+}
+
+bool IoctlChannel::is_lost() const noexcept {
+    const std::lock_guard lock(mutex_);
+    return lost_;
 }
 
 void IoctlChannel::let_go() noexcept {

@@ -6,12 +6,10 @@
 // request.
 #pragma once
 
-#include <condition_variable>
 #include <cstdint>
 #include <expected>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <thread>
 #include <unordered_map>
@@ -20,6 +18,7 @@
 #include "guest/service/buffer_pool.h"
 #include "guest/service/device.h"
 #include "guest/volume/channel.h"
+#include "threads/mutex.h"
 
 namespace guest::service {
 
@@ -34,8 +33,11 @@ class IoctlChannel final : public Channel {
 
     // Declares the device gone, as if a request had failed with it.
     void lose() noexcept;
-    // The same, and closes the device, so that it can be removed; waits some seconds at most for its driver
-    // to let go of requests.
+    // Whether it is, which is so before anybody is told: before the sink, on_lost and every message that
+    // fails with it.
+    bool is_lost() const noexcept;
+    // Declares the device gone and closes it, so that it can be removed; waits some seconds at most for its
+    // driver to let go of requests.
     void let_go() noexcept;
 
     // The device's handle, for notifications of it; none after let_go().
@@ -67,15 +69,15 @@ class IoctlChannel final : public Channel {
     const Epoch epoch_;
     BufferPool buffers_;
 
-    std::mutex mutex_;
-    std::condition_variable idle_;
+    mutable threads::Mutex mutex_;
+    threads::Condition idle_;
     bool lost_ = false;
     // By message, for cancel(); a message leaves it the moment its outcome is decided.
     std::unordered_map<Message*, Request*> waiting_;
     std::size_t at_driver_ = 0;  // requests the driver has not let go of, those without a message included
 
-    std::mutex sink_mutex_;
-    std::condition_variable sink_told_;
+    threads::Mutex sink_mutex_;
+    threads::Condition sink_told_;
     ChannelSink* sink_ = nullptr;
     std::thread::id telling_;
 

@@ -133,13 +133,20 @@ Share::Next Share::serve(const Device& device, Epoch epoch) {
     Next next = Next::kLookAgain;
     if (auto mounted = mount(device, **channel)) {
         next = stay_mounted(device, **mounted);
-    } else if (const auto end = events_.end(); !end) {
-        callbacks_.give_up(mounted.error());
-        return Next::kStop;
-    } else if (*end == ShareEvents::End::kHostLost) {
-        tell_once("nothing answers behind the virtio-fs device " + quoted(device) +
-                  "; it is mounted once virtiofsd runs on the host");
-        return Next::kRetry;
+    } else {
+        // A loss fails the mount before it is told; a leaving and a stop are told before they lose the
+        // channel. So the channel is asked first.
+        const bool lost = (*channel)->is_lost();
+        const auto end = events_.end();
+        if (!end && !lost) {
+            callbacks_.give_up(mounted.error());
+            return Next::kStop;
+        }
+        if (!end || *end == ShareEvents::End::kHostLost) {
+            tell_once("nothing answers behind the virtio-fs device " + quoted(device) +
+                      "; it is mounted once virtiofsd runs on the host");
+            return Next::kRetry;
+        }
     }
     // While a removal is being decided the device must not be opened again. No longer mounted, no handle.
     if (events_.end() == ShareEvents::End::kDeviceLeaving && !events_.wait_for_decision()) return Next::kStop;

@@ -3,23 +3,14 @@
 # instances, and the end of one does no harm to the others.
 source "$(dirname "$0")/lib.bash"
 events=$work/events
-run=
-daemons=()
-finish() {
-    [ ${#daemons[@]} -eq 0 ] || kill -CONT "${daemons[@]}" 2>/dev/null || true
-    [ -z "$run" ] || lab/run --end "$run" >/dev/null 2>&1 || true
-    rm -rf "$work"
-}
-trap finish EXIT
+end_run_at_exit
 mkdir "$work/one" "$work/two" "$work/three"
 for name in one two three; do echo "share $name" >"$work/$name/name.txt"; done
 head -c 20000000 /dev/urandom >"$work/two/big.bin"
 program=$(windows "$build/windows-release/bin/virtiofs.exe")
 
-lab/run --keep --unmounted --event-log "$events" --share "$work/one" --tag mount_tag0 --share "$work/two" --tag mount_tag1 \
-    --share "$work/three" --tag "mount tag 2" -- cmd /c 'exit 0' 2>"$work/err"
-run=$(sed -nE 's/.*as run ([0-9]+)$/\1/p' "$work/err")
-inside() { timeout -v 60 lab/run --in "$run" -- "$@" | tr -d '\r'; }
+keep_run --unmounted --event-log "$events" --share "$work/one" --tag mount_tag0 --share "$work/two" --tag mount_tag1 \
+    --share "$work/three" --tag "mount tag 2"
 launchctl() { inside 'C:\Program Files (x86)\WinFsp\bin\launchctl-x64.exe' "$@"; }
 # reads LETTER TEXT
 reads() { [ "$(inside cmd /c "type $1:\\name.txt" 2>/dev/null)" = "$2" ]; }
@@ -60,15 +51,14 @@ expect "it starts again" "$(launchctl start virtiofs viofsY mount_tag0 Y:)" OK
 eventually "its drive is back" reads Y "share one"
 
 # With requests in flight it still unmounts by itself, before the launcher's patience ends.
-mapfile -t daemons < <(daemons_of "$run")
-kill -STOP "${daemons[@]}"
+stop_daemons
 inside cmd /c "echo x>$(windows "$work/reading") & type Y:\\name.txt" >"$work/read" 2>&1 &
 reading=$!
 eventually "a reader begins" test -e "$work/reading"
 expect "stop with a request in flight" "$(launchctl stop virtiofs viofsY)" OK
 expect "it was not killed" "$(grep -c "Information: virtiofs: stopped" "$events")" 2
 wait "$reading" || true
-kill -CONT "${daemons[@]}"
+continue_daemons
 reads X "share two" || fail "the others have come to harm"
 
 # An instance that cannot mount ends and is not in the list.

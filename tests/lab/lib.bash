@@ -51,6 +51,34 @@ daemons_of() {
     done
 }
 
+# end_run_at_exit: for tests with a kept run. It ends with the test; those of its processes that $stopped names, go on first.
+run=
+stopped=()
+finish_run() {
+    [ ${#stopped[@]} -eq 0 ] || kill -CONT "${stopped[@]}" 2>/dev/null || true
+    [ -z "$run" ] || lab/run --end "$run" >/dev/null 2>&1 || true
+    rm -rf "$work"
+}
+end_run_at_exit() { trap finish_run EXIT; }
+
+# keep_run OPTIONS...: begins it, and sets $run.
+keep_run() {
+    lab/run --keep "$@" -- cmd /c 'exit 0' 2>"$work/err" || fail "no run begins: $(cat "$work/err")"
+    run=$(sed -nE 's/.*as run ([0-9]+)$/\1/p' "$work/err")
+}
+# A program in it.
+inside() { timeout -v 60 lab/run --in "$run" -- "$@" | tr -d '\r'; }
+# stop_daemons, continue_daemons: of it.
+stop_daemons() {
+    mapfile -t stopped < <(daemons_of "$run")
+    [ ${#stopped[@]} -gt 0 ] || fail "the run has no daemon"
+    kill -STOP "${stopped[@]}"
+}
+continue_daemons() {
+    kill -CONT "${stopped[@]}"
+    stopped=()
+}
+
 # session_process PATTERN BESIDES: the process of this test's VFSLAB_SESSION whose command line matches, but not BESIDES
 # (the launcher names the program, too).
 session_process() {

@@ -4,14 +4,7 @@
 # flight.
 source "$(dirname "$0")/lib.bash"
 events=$work/events
-run=
-daemons=()
-finish() {
-    [ ${#daemons[@]} -eq 0 ] || kill -CONT "${daemons[@]}" 2>/dev/null || true
-    [ -z "$run" ] || lab/run --end "$run" >/dev/null 2>&1 || true
-    rm -rf "$work"
-}
-trap finish EXIT
+end_run_at_exit
 mkdir "$work/other"
 echo "from the host" >"$share/hello.txt"
 echo "from another" >"$work/other/hello.txt"
@@ -33,13 +26,9 @@ expect "a service that cannot start ends the run" "$status" 125
 grep -qE "WIN32_EXIT_CODE +: 87 " "$work/err" || fail "the message shows the exit code: $(cat "$work/err")"
 
 # Requests in flight: the daemon is stopped while programs are on the drive.
-lab/run --keep --service --event-log "$events" --share "$share" -- cmd /c 'exit 0' 2>"$work/err"
-run=$(sed -nE 's/.*as run ([0-9]+)$/\1/p' "$work/err")
-inside() { timeout -v 60 lab/run --in "$run" -- "$@" | plain; }
+keep_run --service --event-log "$events" --share "$share"
 inside cmd /c 'sc query VirtioFsSvc' | grep -q RUNNING || fail "the service does not run"
-mapfile -t daemons < <(daemons_of "$run")
-[ ${#daemons[@]} -gt 0 ] || fail "the run has no daemon"
-kill -STOP "${daemons[@]}"
+stop_daemons
 readers=()
 for i in 1 2 3; do
     timeout -v 60 lab/run --in "$run" -- cmd /c "echo x>$(windows "$work/reading$i") & type V:\\hello.txt" >"$work/read$i" 2>&1 &
@@ -52,7 +41,7 @@ eventually "sc stop ends it with requests in flight" is_stopped
 inside cmd /c 'sc query VirtioFsSvc' | grep -qE 'WIN32_EXIT_CODE +: 0 ' || fail "it did not stop well: $(cat "$events")"
 for reader in "${readers[@]}"; do wait "$reader" || true; done
 expect "what was in flight has failed" "$(cat "$work"/read? | grep -c 'from the host' || true)" 0
-kill -CONT "${daemons[@]}"
+continue_daemons
 expect "the drive is gone" "$(inside cmd /c 'if exist V:\ (echo there) else (echo gone)' | sed 's/ *$//')" gone
 inside cmd /c 'sc start VirtioFsSvc' >/dev/null
 reads_again() { [ "$(inside cmd /c 'type V:\hello.txt' 2>/dev/null)" = "from the host" ]; }

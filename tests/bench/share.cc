@@ -1,11 +1,6 @@
 #include "tests/bench/share.h"
 
 #include <fmt/format.h>
-#include <stdlib.h>
-
-#include <cerrno>
-#include <cstring>
-#include <filesystem>
 
 namespace bench {
 
@@ -27,20 +22,6 @@ std::expected<std::unique_ptr<Share>, std::string> Share::start(const std::strin
     }
     share->volume_ = std::move(*volume);
     return share;
-}
-
-std::expected<ScratchDirectory, std::string> ScratchDirectory::make(const std::string& parent) {
-    std::string path = parent + "/virtiofs-bench-XXXXXX";
-    if (mkdtemp(path.data()) == nullptr) {
-        return std::unexpected(
-            fmt::format("cannot make a directory below {}: {}", parent, std::strerror(errno)));
-    }
-    return ScratchDirectory(path);
-}
-
-ScratchDirectory::~ScratchDirectory() {
-    std::error_code ignored;
-    if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
 }
 
 }  // namespace bench

@@ -4,7 +4,6 @@
 #include <expected>
 #include <memory>
 #include <string>
-#include <utility>
 
 #include "guest/volume/volume.h"
 #include "lab/channel/counting_channel.h"
@@ -34,22 +33,6 @@ class Share {
     std::unique_ptr<lab::VhostUserChannel> channel_;
     std::unique_ptr<lab::CountingChannel> counting_;
     std::unique_ptr<guest::Volume> volume_;
-};
-
-// A directory that is removed at the end.
-class ScratchDirectory {
-  public:
-    // Below `parent`.
-    static std::expected<ScratchDirectory, std::string> make(const std::string& parent);
-    ScratchDirectory(ScratchDirectory&& other) noexcept : path_(std::exchange(other.path_, {})) {}
-    ScratchDirectory& operator=(ScratchDirectory&&) = delete;
-    ~ScratchDirectory();
-
-    const std::string& path() const { return path_; }
-
-  private:
-    explicit ScratchDirectory(std::string path) : path_(std::move(path)) {}
-    std::string path_;
 };
 
 }  // namespace bench

@@ -2,6 +2,9 @@
 //   daemon_bench --memory DIR --disk DIR --daemon NAME=BINARY[,ARG...] [--daemon ...] [--row TEXT]
 //   [--repetitions N]
 // The first daemon is the yardstick, the second is judged: exit code 1 if it misses what it must reach.
+// The scheduler's policy is the caller's. With the usual one a daemon's first interrupt puts the front-end in
+// its place; under `chrt -b 0` it goes on until it has nothing left to do, which helps most a daemon that
+// interrupts often.
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
 #include <sched.h>

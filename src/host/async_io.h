@@ -51,7 +51,9 @@ class AsyncIo {
     std::size_t reap() noexcept;
 
     std::size_t in_flight() const noexcept;  // started, not yet completed
-    int fd() const noexcept;                 // readable when there is something to reap
+    // The kernel has not taken everything: submit() again soon.
+    bool has_unsubmitted() const noexcept;
+    int fd() const noexcept;  // readable when there is something to reap
 
   private:
     AsyncIo() = default;

@@ -45,9 +45,9 @@ struct ServerOptions {
     bool readdirplus = true;
     bool killpriv_v2 = false;
     bool preserve_noatime = false;
-    IdTranslation uids;
-    IdTranslation gids;
-    XattrMap xattr_map;
+    IdTranslation uids{};
+    IdTranslation gids{};
+    XattrMap xattr_map{};
 };
 
 // The places that the server works from, opened before the process was confined. Nothing else is opened by

@@ -65,7 +65,8 @@ void FuseWorker::statx(const InHeader& header, Arguments arguments, const Reply&
     if ((in->getattr_flags & fuse::kGetAttrFileHandle) != 0) file = server_.files_.find(in->fh);
     struct statx status;
     // Only the bits about synchronising with a network's server mean something here.
-    const int flags = AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW | (static_cast<int>(in->sx_flags) & AT_STATX_SYNC_TYPE);
+    const int flags =
+        AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW | (static_cast<int>(in->sx_flags) & AT_STATX_SYNC_TYPE);
     const unsigned mask = (in->sx_mask | STATX_BASIC_STATS) & (STATX_BASIC_STATS | STATX_BTIME);
     if (file != nullptr) {
         if (::statx(file->fd.get(), "", flags, mask, &status) != 0) return reply.finish(errno);
@@ -111,13 +112,15 @@ int FuseWorker::change_attributes(const fuse::SetAttrIn& change, const NodeTable
         }
         if (change.size > INT64_MAX) return EFBIG;
         const WithoutSetIdCapability kill((change.valid & kKillSuidGid) != 0);
-        if (::ftruncate(open_file < 0 ? opened.get() : open_file, static_cast<off_t>(change.size)) != 0) return errno;
+        if (::ftruncate(open_file < 0 ? opened.get() : open_file, static_cast<off_t>(change.size)) != 0)
+            return errno;
     }
     if ((change.valid & kMode) != 0) {
         const mode_t mode = change.mode & 07777;
         const bool symlink = node.info().type == fuse::mode::kSymlink;
         if (symlink) return EOPNOTSUPP;
-        if ((open_file < 0 ? ::fchmodat(proc, path.c_str(), mode, 0) : ::fchmod(open_file, mode)) != 0) return errno;
+        if ((open_file < 0 ? ::fchmodat(proc, path.c_str(), mode, 0) : ::fchmod(open_file, mode)) != 0)
+            return errno;
     }
     if ((change.valid & (kAtime | kMtime | kAtimeNow | kMtimeNow)) != 0) {
         const timespec times[] = {
@@ -153,7 +156,8 @@ void FuseWorker::setattr(const InHeader& header, Arguments arguments, const Repl
 // By mode bits alone, for the request's user and group; guests that check permissions themselves do not ask.
 void FuseWorker::access(const InHeader& header, Arguments arguments, const Reply& reply) {
     const auto in = arguments.fixed<fuse::AccessIn>();
-    if (!in || (in->mask & ~static_cast<std::uint32_t>(R_OK | W_OK | X_OK)) != 0) return reply.fail(Errno::kEINVAL);
+    if (!in || (in->mask & ~static_cast<std::uint32_t>(R_OK | W_OK | X_OK)) != 0)
+        return reply.fail(Errno::kEINVAL);
     const auto node = server_.nodes_.pin(header.node);
     if (!node) return reply.fail(node.error());
     struct stat status;

@@ -43,7 +43,8 @@ void FuseWorker::mknod(const InHeader& header, Arguments arguments, const Reply&
     if (const auto acting = act_as(header); !acting) return reply.fail(acting.error());
     {
         const CreationMask mask(agreed(fuse::init_flag::kDontMask), in->umask);
-        if (::mknodat(parent->fd(), name->data(), in->mode, device_of(in->rdev)) != 0) return reply.finish(errno);
+        if (::mknodat(parent->fd(), name->data(), in->mode, device_of(in->rdev)) != 0)
+            return reply.finish(errno);
     }
     answer_entry(*parent, name->data(), reply);
 }
@@ -57,7 +58,8 @@ void FuseWorker::mkdir(const InHeader& header, Arguments arguments, const Reply&
     if (const auto acting = act_as(header); !acting) return reply.fail(acting.error());
     {
         const CreationMask mask(agreed(fuse::init_flag::kDontMask), in->umask);
-        if (::mkdirat(parent->fd(), name->data(), in->mode & kPermissionBits) != 0) return reply.finish(errno);
+        if (::mkdirat(parent->fd(), name->data(), in->mode & kPermissionBits) != 0)
+            return reply.finish(errno);
     }
     answer_entry(*parent, name->data(), reply);
 }
@@ -107,7 +109,8 @@ void FuseWorker::answer_created(const NodeTable::Pin& parent, vhost_user::Fd fil
                                 const Reply& reply) {
     const auto entry = enter_open(parent, file.get());
     if (!entry) return reply.fail(entry.error());
-    reply.succeed(fuse::CreateOut{.entry = *entry, .open = open_reply(std::move(file), host_open_flags(flags))});
+    reply.succeed(
+        fuse::CreateOut{.entry = *entry, .open = open_reply(std::move(file), host_open_flags(flags))});
 }
 
 void FuseWorker::create(const InHeader& header, Arguments arguments, const Reply& reply) {

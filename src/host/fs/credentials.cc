@@ -47,17 +47,20 @@ std::expected<void, fuse::Errno> Credentials::become(std::uint32_t uid, std::uin
     if (further_group != further_group_) {
         // The library's function would change all threads.
         const gid_t groups[] = {further_group.value_or(0)};
-        if (::syscall(SYS_setgroups, further_group ? 1 : 0, groups) != 0) return std::unexpected(fuse::Errno::kEPERM);
+        if (::syscall(SYS_setgroups, further_group ? 1 : 0, groups) != 0)
+            return std::unexpected(fuse::Errno::kEPERM);
         further_group_ = further_group;
     }
     if (gid != gid_) {
         ::setfsgid(gid);
-        if (static_cast<std::uint32_t>(::setfsgid(kNobody)) != gid) return std::unexpected(fuse::Errno::kEPERM);
+        if (static_cast<std::uint32_t>(::setfsgid(kNobody)) != gid)
+            return std::unexpected(fuse::Errno::kEPERM);
         gid_ = gid;
     }
     if (uid != uid_) {
         ::setfsuid(uid);
-        if (static_cast<std::uint32_t>(::setfsuid(kNobody)) != uid) return std::unexpected(fuse::Errno::kEPERM);
+        if (static_cast<std::uint32_t>(::setfsuid(kNobody)) != uid)
+            return std::unexpected(fuse::Errno::kEPERM);
         uid_ = uid;
     }
     return {};

@@ -1,6 +1,6 @@
 // As whom the calling thread makes files: the guest's user and groups, of this thread alone.
-// Must never know: messages, id translations. Needs CAP_SETUID and CAP_SETGID, and SECBIT_NO_SETUID_FIXUP so that the
-// thread keeps its capabilities; a process without these makes all files as itself.
+// Must never know: messages, id translations. Needs CAP_SETUID and CAP_SETGID, and SECBIT_NO_SETUID_FIXUP so
+// that the thread keeps its capabilities; a process without these makes all files as itself.
 #pragma once
 
 #include <sys/types.h>
@@ -22,8 +22,9 @@ class Credentials {
 
     bool can_change() const { return can_change_; }
 
-    // Files are made as that user and group from now on, with one further group if the guest named one (which decides
-    // whether a new file inherits a directory's set-group-id bit). kEPERM for an id that the process may not use.
+    // Files are made as that user and group from now on, with one further group if the guest named one (which
+    // decides whether a new file inherits a directory's set-group-id bit). kEPERM for an id that the process
+    // may not use.
     std::expected<void, fuse::Errno> become(std::uint32_t uid, std::uint32_t gid,
                                             std::optional<std::uint32_t> further_group = std::nullopt);
     // As the daemon itself.
@@ -38,8 +39,8 @@ class Credentials {
     std::optional<std::uint32_t> further_group_;
 };
 
-// While it lives the thread lacks CAP_FSETID, so that writing, truncating or changing the owner takes set-user-id and
-// set-group-id bits away, as it does for a user without privileges.
+// While it lives the thread lacks CAP_FSETID, so that writing, truncating or changing the owner takes
+// set-user-id and set-group-id bits away, as it does for a user without privileges.
 class WithoutSetIdCapability {
   public:
     // Does nothing unless `wanted`.

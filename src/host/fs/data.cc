@@ -22,7 +22,8 @@ using Pieces = std::array<iovec, IOV_MAX>;
 }  // namespace
 
 void PendingData::begin(Direction direction, std::shared_ptr<OpenFile> file, const Reply& reply,
-                        std::span<const iovec> pieces, std::uint64_t offset, std::size_t want, std::size_t done) {
+                        std::span<const iovec> pieces, std::uint64_t offset, std::size_t want,
+                        std::size_t done) {
     direction_ = direction;
     file_ = std::move(file);
     reply_.emplace(reply);
@@ -119,7 +120,8 @@ void FuseWorker::read(const InHeader&, Arguments arguments, const Reply& reply) 
             done = static_cast<std::size_t>(got);
             std::byte probe;
             const iovec one{.iov_base = &probe, .iov_len = 1};
-            if (::preadv2(file->fd.get(), &one, 1, offset + got, RWF_NOWAIT) == 0) return reply.succeed_in_place(done);
+            if (::preadv2(file->fd.get(), &one, 1, offset + got, RWF_NOWAIT) == 0)
+                return reply.succeed_in_place(done);
         }
     }
     pending().begin(PendingData::Direction::kRead, std::move(file), reply, pieces, in->offset, want, done);
@@ -138,7 +140,7 @@ void FuseWorker::write(const InHeader&, Arguments arguments, const Reply& reply)
     const bool kill = (in->write_flags & fuse::kWriteKillSuidGid) != 0;
     if ((file->direct || file->durable) && !kill) {
         return pending().begin(PendingData::Direction::kWrite, std::move(file), reply, pieces, in->offset,
-                                    in->size, 0);
+                               in->size, 0);
     }
     const WithoutSetIdCapability without(kill);
     const ssize_t written =

@@ -64,7 +64,8 @@ std::expected<std::optional<HostEntry>, Errno> peek(OpenDirectory& directory) {
 
 void step(OpenDirectory& directory, std::uint64_t next_offset) {
     std::uint16_t length;
-    std::memcpy(&length, directory.ahead.data() + directory.position + offsetof(KernelRecord, length), sizeof length);
+    std::memcpy(&length, directory.ahead.data() + directory.position + offsetof(KernelRecord, length),
+                sizeof length);
     directory.position += length;
     directory.offset = next_offset;
 }
@@ -120,7 +121,8 @@ void FuseWorker::fsyncdir(const InHeader&, Arguments arguments, const Reply& rep
     sync_descriptor(directory, directory->fd.get(), *in, reply);
 }
 
-// `add(entry, room)` appends the entry's record to scratch_ and returns true, or leaves it if `room` is too small.
+// `add(entry, room)` appends the entry's record to scratch_ and returns true, or leaves it if `room` is too
+// small.
 template <typename Add>
 void FuseWorker::read_directory(const InHeader& header, Arguments arguments, const Reply& reply, Add&& add) {
     const auto in = arguments.fixed<fuse::ReadIn>();
@@ -165,7 +167,8 @@ void FuseWorker::readdirplus(const InHeader& header, Arguments arguments, const 
                        fuse::DirentPlus record{.entry = {}, .dirent = entry.dirent};
                        if (!is_dot_or_dotdot(entry.name)) {
                            // Without an entry the guest looks it up itself, if it is still there.
-                           if (const auto found = enter_by_handle(node, entry.name.data())) record.entry = *found;
+                           if (const auto found = enter_by_handle(node, entry.name.data()))
+                               record.entry = *found;
                        }
                        append(scratch_, record, entry.name);
                        return true;

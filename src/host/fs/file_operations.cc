@@ -20,7 +20,8 @@ constexpr std::uint64_t kMaxCopyBytes = std::uint64_t{64} << 20;
 // An fsync or fallocate on its way.
 class PendingChange final : public AsyncOperation {
   public:
-    PendingChange(std::shared_ptr<void> owner, const Reply& reply) : owner_(std::move(owner)), reply_(reply) {}
+    PendingChange(std::shared_ptr<void> owner, const Reply& reply)
+        : owner_(std::move(owner)), reply_(reply) {}
 
     void completed(std::int32_t result) noexcept override {
         const Reply reply = reply_;
@@ -37,11 +38,12 @@ class PendingChange final : public AsyncOperation {
 
 int FuseWorker::host_open_flags(std::uint32_t flags) const {
     using namespace fuse::open_flag;
-    // What has been done by then, what the guest has decided itself, and what would make the daemon follow or create.
-    constexpr std::uint32_t kDropped = kCreate | kExclusive | kNoFollow | kDirectory | static_cast<std::uint32_t>(O_PATH) |
-                                       static_cast<std::uint32_t>(O_TMPFILE & ~O_DIRECTORY) |
-                                       static_cast<std::uint32_t>(O_ASYNC) | static_cast<std::uint32_t>(O_CLOEXEC) |
-                                       static_cast<std::uint32_t>(O_NOCTTY);
+    // What has been done by then, what the guest has decided itself, and what would make the daemon follow or
+    // create.
+    constexpr std::uint32_t kDropped =
+        kCreate | kExclusive | kNoFollow | kDirectory | static_cast<std::uint32_t>(O_PATH) |
+        static_cast<std::uint32_t>(O_TMPFILE & ~O_DIRECTORY) | static_cast<std::uint32_t>(O_ASYNC) |
+        static_cast<std::uint32_t>(O_CLOEXEC) | static_cast<std::uint32_t>(O_NOCTTY);
     flags &= ~kDropped;
     if (!options_.allow_direct_io) flags &= ~kDirect;
     if (!options_.preserve_noatime) flags &= ~kNoAtime;
@@ -153,7 +155,8 @@ void FuseWorker::copy_file_range(const InHeader&, Arguments arguments, const Rep
     const auto from = server_.files_.find(in->fh_in);
     const auto to = server_.files_.find(in->fh_out);
     if (from == nullptr || to == nullptr) return reply.fail(Errno::kEBADF);
-    if (in->flags != 0 || in->off_in > INT64_MAX || in->off_out > INT64_MAX) return reply.fail(Errno::kEINVAL);
+    if (in->flags != 0 || in->off_in > INT64_MAX || in->off_out > INT64_MAX)
+        return reply.fail(Errno::kEINVAL);
     reply.exchange().before_blocking();
     auto offset_in = static_cast<off64_t>(in->off_in);
     auto offset_out = static_cast<off64_t>(in->off_out);

@@ -18,17 +18,20 @@ FuseServer::FuseServer(ServerOptions options, vhost_user::Fd root, const NodeInf
       mounts_(options_.file_handles != FileHandles::kNever),
       nodes_(std::move(root), root_info, mounts_, options_.descriptor_budget) {}
 
-std::expected<std::unique_ptr<FuseServer>, std::string> FuseServer::create(ServerOptions options, ServerRoots roots) {
+std::expected<std::unique_ptr<FuseServer>, std::string> FuseServer::create(ServerOptions options,
+                                                                           ServerRoots roots) {
     struct statx status;
     if (::statx(roots.directory.get(), "", AT_EMPTY_PATH, kNodeStatx, &status) != 0) {
         return std::unexpected(std::string("cannot look at the shared directory: ") + std::strerror(errno));
     }
     const NodeInfo info = info_of(status, status.stx_mnt_id);
     if (info.type != fuse::mode::kDirectory) {
-        return std::unexpected("what is to be shared is not a directory; name one with --shared-dir or -o source=");
+        return std::unexpected(
+            "what is to be shared is not a directory; name one with --shared-dir or -o source=");
     }
     if ((status.stx_mask & STATX_MNT_ID) == 0) {
-        return std::unexpected("this kernel does not tell mounts apart (statx without STATX_MNT_ID); 5.8 or later is needed");
+        return std::unexpected(
+            "this kernel does not tell mounts apart (statx without STATX_MNT_ID); 5.8 or later is needed");
     }
     const int root = roots.directory.get();
     const int proc = roots.proc_self_fd.get();
@@ -37,7 +40,8 @@ std::expected<std::unique_ptr<FuseServer>, std::string> FuseServer::create(Serve
         new FuseServer(std::move(options), std::move(roots.directory), info, std::move(roots.proc_self_fd)));
     if (!server->mounts_.handles_on(info.key.mount, root, true, proc) && mandatory) {
         return std::unexpected(
-            "--inode-file-handles=mandatory: the shared directory's file system has no file handles, or the right to "
+            "--inode-file-handles=mandatory: the shared directory's file system has no file handles, or the "
+            "right to "
             "use them (CAP_DAC_READ_SEARCH) is missing; use prefer or never");
     }
     return server;

@@ -19,7 +19,8 @@ namespace host {
 class FuseServer final : public RequestHandler {
   public:
     // The error is a sentence for the user.
-    static std::expected<std::unique_ptr<FuseServer>, std::string> create(ServerOptions options, ServerRoots roots);
+    static std::expected<std::unique_ptr<FuseServer>, std::string> create(ServerOptions options,
+                                                                          ServerRoots roots);
 
     std::unique_ptr<RequestWorker> make_worker(AsyncIo* io) override;
     void reset() noexcept override;
@@ -30,7 +31,8 @@ class FuseServer final : public RequestHandler {
   private:
     friend class FuseWorker;
 
-    FuseServer(ServerOptions options, vhost_user::Fd root, const NodeInfo& root_info, vhost_user::Fd proc_self_fd);
+    FuseServer(ServerOptions options, vhost_user::Fd root, const NodeInfo& root_info,
+               vhost_user::Fd proc_self_fd);
 
     const ServerOptions options_;
     const vhost_user::Fd proc_self_fd_;

@@ -20,8 +20,10 @@ DescriptorPath::DescriptorPath(int fd) {
     *std::to_chars(text_, text_ + sizeof text_ - 1, fd).ptr = '\0';
 }
 
-FuseWorker::FuseWorker(FuseServer& server, AsyncIo* io) : server_(server), options_(server.options_), io_(io) {
-    if (::fchdir(server.proc_self_fd_.get()) != 0) throw std::system_error(errno, std::generic_category(), "fchdir");
+FuseWorker::FuseWorker(FuseServer& server, AsyncIo* io)
+    : server_(server), options_(server.options_), io_(io) {
+    if (::fchdir(server.proc_self_fd_.get()) != 0)
+        throw std::system_error(errno, std::generic_category(), "fchdir");
     ::umask(0);  // the guest has applied its own already
 }
 
@@ -126,7 +128,8 @@ FsResult<void> FuseWorker::act_as(const InHeader& header) {
 
 vhost_user::Fd FuseWorker::reopen(int fd, int flags) {
     const DescriptorPath path(fd);
-    return open_descriptor([&] { return ::openat(server_.proc_self_fd_.get(), path.c_str(), flags | O_CLOEXEC); });
+    return open_descriptor(
+        [&] { return ::openat(server_.proc_self_fd_.get(), path.c_str(), flags | O_CLOEXEC); });
 }
 
 }  // namespace host

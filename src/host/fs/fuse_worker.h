@@ -1,5 +1,5 @@
-// Answers FUSE requests, one thread's share of them. The operations are in the files named after what they are about.
-// Must never know: rings, the sandbox it runs in.
+// Answers FUSE requests, one thread's share of them. The operations are in the files named after what they
+// are about. Must never know: rings, the sandbox it runs in.
 #pragma once
 
 #include <cerrno>
@@ -65,9 +65,10 @@ class FuseWorker final : public RequestWorker {
     void symlink(const InHeader&, Arguments, const Reply&);
     void create(const InHeader&, Arguments, const Reply&);
     void tmpfile(const InHeader&, Arguments, const Reply&);
-    FsResult<vhost_user::Fd> create_file(const InHeader& header, const NodeTable::Pin& parent, const char* name,
-                                         const fuse::CreateIn& arguments);
-    void answer_created(const NodeTable::Pin& parent, vhost_user::Fd file, std::uint32_t flags, const Reply& reply);
+    FsResult<vhost_user::Fd> create_file(const InHeader& header, const NodeTable::Pin& parent,
+                                         const char* name, const fuse::CreateIn& arguments);
+    void answer_created(const NodeTable::Pin& parent, vhost_user::Fd file, std::uint32_t flags,
+                        const Reply& reply);
 
     // name_operations.cc
     void link(const InHeader&, Arguments, const Reply&);
@@ -76,8 +77,8 @@ class FuseWorker final : public RequestWorker {
     void rename(const InHeader&, Arguments, const Reply&);
     void rename2(const InHeader&, Arguments, const Reply&);
     void readlink(const InHeader&, Arguments, const Reply&);
-    void rename_with(const InHeader& header, fuse::NodeId new_directory, std::uint32_t flags, Arguments arguments,
-                     const Reply& reply);
+    void rename_with(const InHeader& header, fuse::NodeId new_directory, std::uint32_t flags,
+                     Arguments arguments, const Reply& reply);
 
     // file_operations.cc
     void open(const InHeader&, Arguments, const Reply&);
@@ -87,7 +88,8 @@ class FuseWorker final : public RequestWorker {
     void fallocate(const InHeader&, Arguments, const Reply&);
     void lseek(const InHeader&, Arguments, const Reply&);
     void copy_file_range(const InHeader&, Arguments, const Reply&);
-    void sync_descriptor(std::shared_ptr<void> owner, int fd, const fuse::FsyncIn& arguments, const Reply& reply);
+    void sync_descriptor(std::shared_ptr<void> owner, int fd, const fuse::FsyncIn& arguments,
+                         const Reply& reply);
     // The flags that the host's kernel is given for the guest's.
     int host_open_flags(std::uint32_t flags) const;
     fuse::OpenOut open_reply(vhost_user::Fd file, int flags);
@@ -121,14 +123,15 @@ class FuseWorker final : public RequestWorker {
     FsResult<fuse::EntryOut> enter(const NodeTable::Pin& parent, const char* name);
     FsResult<fuse::EntryOut> enter_by_handle(const NodeTable::Pin& parent, const char* name);
     FsResult<fuse::EntryOut> enter_open(const NodeTable::Pin& parent, int file);
-    FsResult<fuse::NodeId> add_by_descriptor(const NodeTable::Pin& parent, vhost_user::Fd fd, struct statx& status);
+    FsResult<fuse::NodeId> add_by_descriptor(const NodeTable::Pin& parent, vhost_user::Fd fd,
+                                             struct statx& status);
     fuse::EntryOut entry_of(fuse::NodeId id, const struct statx& status, std::uint64_t parent_mount) const;
     void answer_entry(const NodeTable::Pin& parent, const char* name, const Reply& reply);
 
     // Makes the thread act as the request's user for what is created next.
     FsResult<void> act_as(const InHeader& header);
-    // Calls `attempt`, which returns a descriptor or -1 and sets errno; again, if descriptors were lacking and some
-    // could be given back.
+    // Calls `attempt`, which returns a descriptor or -1 and sets errno; again, if descriptors were lacking
+    // and some could be given back.
     template <typename Attempt>
     vhost_user::Fd open_descriptor(Attempt&& attempt);
     // A descriptor for what an O_PATH descriptor refers to, which is no link.
@@ -158,7 +161,8 @@ class DescriptorPath {
 template <typename Attempt>
 vhost_user::Fd FuseWorker::open_descriptor(Attempt&& attempt) {
     vhost_user::Fd fd(attempt());
-    if (!fd && (errno == EMFILE || errno == ENFILE) && server_.nodes_.shrink()) fd = vhost_user::Fd(attempt());
+    if (!fd && (errno == EMFILE || errno == ENFILE) && server_.nodes_.shrink())
+        fd = vhost_user::Fd(attempt());
     return fd;
 }
 

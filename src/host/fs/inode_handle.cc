@@ -58,7 +58,8 @@ std::expected<vhost_user::Fd, fuse::Errno> StoredHandle::open(int mount_fd) cons
     kernel.length = head.length;
     kernel.type = head.type;
     std::memcpy(kernel.bytes, packed_.get() + sizeof head, head.length);
-    vhost_user::Fd fd(::open_by_handle_at(mount_fd, reinterpret_cast<::file_handle*>(&kernel), O_PATH | O_CLOEXEC));
+    vhost_user::Fd fd(
+        ::open_by_handle_at(mount_fd, reinterpret_cast<::file_handle*>(&kernel), O_PATH | O_CLOEXEC));
     if (!fd) return std::unexpected(static_cast<fuse::Errno>(errno));
     return fd;
 }

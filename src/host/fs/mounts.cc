@@ -14,8 +14,9 @@ vhost_user::Fd open_for_handles(int inode, bool is_directory, int proc_self_fd) 
     const auto handle = handle_of(inode, "");
     if (!handle) return {};
     const std::string path = std::to_string(inode);
-    vhost_user::Fd mount(::openat(proc_self_fd, path.c_str(),
-                                  O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | (is_directory ? O_DIRECTORY : 0)));
+    vhost_user::Fd mount(
+        ::openat(proc_self_fd, path.c_str(),
+                 O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | (is_directory ? O_DIRECTORY : 0)));
     // The right to open by handle is missing, or the file system gives handles that it does not take back.
     if (!mount || !StoredHandle(*handle).open(mount.get())) return {};
     return mount;

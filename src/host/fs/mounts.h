@@ -17,8 +17,9 @@ class Mounts {
     // Without `use_handles` no mount has handles.
     explicit Mounts(bool use_handles) : use_handles_(use_handles) {}
 
-    // Whether handles work on the mount: a descriptor to open them with. `inode` is an O_PATH descriptor of a file or
-    // directory on it, `proc_self_fd` leads to it. What the first call finds out holds for the mount from then on.
+    // Whether handles work on the mount: a descriptor to open them with. `inode` is an O_PATH descriptor of a
+    // file or directory on it, `proc_self_fd` leads to it. What the first call finds out holds for the mount
+    // from then on.
     std::optional<int> handles_on(std::uint64_t mount, int inode, bool is_directory, int proc_self_fd);
     // The same for a mount that was asked about before; nullopt for others, too.
     std::optional<int> known(std::uint64_t mount) const;

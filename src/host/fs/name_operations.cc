@@ -21,7 +21,8 @@ void FuseWorker::link(const InHeader& header, Arguments arguments, const Reply& 
     const auto parent = server_.nodes_.pin(header.node);
     if (!parent) return reply.fail(parent.error());
     const DescriptorPath path(node->fd());
-    if (::linkat(server_.proc_self_fd_.get(), path.c_str(), parent->fd(), name->data(), AT_SYMLINK_FOLLOW) != 0) {
+    if (::linkat(server_.proc_self_fd_.get(), path.c_str(), parent->fd(), name->data(), AT_SYMLINK_FOLLOW) !=
+        0) {
         return reply.finish(errno);
     }
     answer_entry(*parent, name->data(), reply);
@@ -53,8 +54,9 @@ void FuseWorker::rename_with(const InHeader& header, fuse::NodeId new_directory,
     if (!from) return reply.fail(from.error());
     const auto to = server_.nodes_.pin(new_directory);
     if (!to) return reply.fail(to.error());
-    const int result = flags == 0 ? ::renameat(from->fd(), old_name->data(), to->fd(), new_name->data())
-                                  : ::renameat2(from->fd(), old_name->data(), to->fd(), new_name->data(), flags);
+    const int result = flags == 0
+                           ? ::renameat(from->fd(), old_name->data(), to->fd(), new_name->data())
+                           : ::renameat2(from->fd(), old_name->data(), to->fd(), new_name->data(), flags);
     reply.finish(result == 0 ? 0 : errno);
 }
 

@@ -32,7 +32,8 @@ bool can_be_opened(std::uint32_t type) {
 
 }  // namespace
 
-fuse::EntryOut FuseWorker::entry_of(fuse::NodeId id, const struct statx& status, std::uint64_t parent_mount) const {
+fuse::EntryOut FuseWorker::entry_of(fuse::NodeId id, const struct statx& status,
+                                    std::uint64_t parent_mount) const {
     fuse::EntryOut entry{.node = id,
                          .entry_valid = seconds(options_.entry_timeout),
                          .attr_valid = seconds(options_.attr_timeout),
@@ -50,8 +51,8 @@ FsResult<fuse::NodeId> FuseWorker::add_by_descriptor(const NodeTable::Pin& paren
     if (::statx(fd.get(), "", kStatxFlags | AT_EMPTY_PATH, kNodeStatx, &status) != 0) return last_error();
     const NodeInfo info = info_of(status, parent.info().key.mount);
     if (can_be_opened(info.type)) {
-        static_cast<void>(server_.mounts_.handles_on(info.key.mount, fd.get(), info.type == fuse::mode::kDirectory,
-                                                     server_.proc_self_fd_.get()));
+        static_cast<void>(server_.mounts_.handles_on(
+            info.key.mount, fd.get(), info.type == fuse::mode::kDirectory, server_.proc_self_fd_.get()));
     }
     return server_.nodes_.add(info, std::move(fd));
 }
@@ -117,7 +118,8 @@ void FuseWorker::lookup(const InHeader& header, Arguments arguments, const Reply
 }
 
 void FuseWorker::forget(const InHeader& header, Arguments arguments) {
-    if (const auto forget = arguments.fixed<fuse::ForgetIn>()) server_.nodes_.forget(header.node, forget->nlookup);
+    if (const auto forget = arguments.fixed<fuse::ForgetIn>())
+        server_.nodes_.forget(header.node, forget->nlookup);
 }
 
 void FuseWorker::batch_forget(Arguments arguments) {

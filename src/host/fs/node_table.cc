@@ -51,7 +51,9 @@ struct NodeTable::Shard {
 
     Node& at(std::uint32_t slot) const { return chunks[slot / kSlotsInChunk][slot % kSlotsInChunk]; }
 
-    std::uint32_t& bucket_of(const NodeKey& key) { return buckets[(hash_of(key) >> kShardBits) & (buckets.size() - 1)]; }
+    std::uint32_t& bucket_of(const NodeKey& key) {
+        return buckets[(hash_of(key) >> kShardBits) & (buckets.size() - 1)];
+    }
 
     Node* find(const NodeKey& key) {
         for (std::uint32_t slot = bucket_of(key); slot != kNil; slot = at(slot).next) {
@@ -186,8 +188,11 @@ const NodeInfo& NodeTable::Pin::info() const {
     return node_->info;
 }
 
-NodeTable::NodeTable(vhost_user::Fd root, const NodeInfo& root_info, Mounts& mounts, std::size_t descriptor_budget)
-    : mounts_(mounts), budget_(std::max<std::size_t>(1, descriptor_budget / kShards)), root_(std::make_unique<Node>()) {
+NodeTable::NodeTable(vhost_user::Fd root, const NodeInfo& root_info, Mounts& mounts,
+                     std::size_t descriptor_budget)
+    : mounts_(mounts),
+      budget_(std::max<std::size_t>(1, descriptor_budget / kShards)),
+      root_(std::make_unique<Node>()) {
     root_->info = root_info;
     root_->fd = root.release();
     for (std::uint32_t number = 0; number < kShards; ++number) {
@@ -220,7 +225,8 @@ std::expected<NodeTable::Pin, fuse::Errno> NodeTable::pin(fuse::NodeId id) {
         const std::uint32_t slot = place >> kShardBits;
         if (slot >= shard.chunks.size() * kSlotsInChunk) return std::unexpected(fuse::Errno::kESTALE);
         node = &shard.at(slot);
-        if (node->generation != number >> 32 || node->lookups == 0) return std::unexpected(fuse::Errno::kESTALE);
+        if (node->generation != number >> 32 || node->lookups == 0)
+            return std::unexpected(fuse::Errno::kESTALE);
         ++node->pins;
         node->used_lately = true;
         if (node->fd >= 0) return Pin(&shard, node);
@@ -229,7 +235,8 @@ std::expected<NodeTable::Pin, fuse::Errno> NodeTable::pin(fuse::NodeId id) {
     const auto mount = mounts_.known(node->info.key.mount);
     if (!mount) return std::unexpected(fuse::Errno::kESTALE);
     auto opened = node->handle.open(*mount);
-    if (!opened && (opened.error() == fuse::Errno::kEMFILE || opened.error() == fuse::Errno::kENFILE) && shrink()) {
+    if (!opened && (opened.error() == fuse::Errno::kEMFILE || opened.error() == fuse::Errno::kENFILE) &&
+        shrink()) {
         opened = node->handle.open(*mount);
     }
     if (!opened) return std::unexpected(opened.error());

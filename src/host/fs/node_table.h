@@ -35,8 +35,8 @@ struct NodeInfo {
     bool submount = false;   // a directory on another mount than its parent
 };
 
-// Thread-safe; no lock is held over a system call that may wait. A node id is a slot with a generation, so that one
-// that the guest made up, or forgot, is found out: kESTALE.
+// Thread-safe; no lock is held over a system call that may wait. A node id is a slot with a generation, so
+// that one that the guest made up, or forgot, is found out: kESTALE.
 class NodeTable {
     struct Node;
     struct Shard;
@@ -60,8 +60,8 @@ class NodeTable {
         Node* node_;
     };
 
-    // `root` is an O_PATH descriptor. At most about `descriptor_budget` descriptors are kept for nodes that `mounts`
-    // has handles for; each other node keeps its own.
+    // `root` is an O_PATH descriptor. At most about `descriptor_budget` descriptors are kept for nodes that
+    // `mounts` has handles for; each other node keeps its own.
     NodeTable(vhost_user::Fd root, const NodeInfo& root_info, Mounts& mounts, std::size_t descriptor_budget);
     ~NodeTable();
     NodeTable(const NodeTable&) = delete;
@@ -69,8 +69,9 @@ class NodeTable {
 
     std::expected<Pin, fuse::Errno> pin(fuse::NodeId id);
 
-    // One more reference to the node with that key, if there is one. `name` in `directory` was just seen to have that
-    // key; it is looked at again where the key alone, which a new inode may have inherited, does not prove it.
+    // One more reference to the node with that key, if there is one. `name` in `directory` was just seen to
+    // have that key; it is looked at again where the key alone, which a new inode may have inherited, does
+    // not prove it.
     std::optional<fuse::NodeId> refer(const NodeKey& key, int directory, const char* name);
     // One reference to a node that is new, or was made by another thread meanwhile.
     fuse::NodeId add(const NodeInfo& info, vhost_user::Fd fd);

@@ -22,8 +22,8 @@ class PendingData final : public AsyncOperation {
     explicit PendingData(FuseWorker& worker) : worker_(worker) {}
 
     // Takes over a transfer of `want` bytes of which `done` are done already.
-    void begin(Direction direction, std::shared_ptr<OpenFile> file, const Reply& reply, std::span<const iovec> pieces,
-               std::uint64_t offset, std::size_t want, std::size_t done);
+    void begin(Direction direction, std::shared_ptr<OpenFile> file, const Reply& reply,
+               std::span<const iovec> pieces, std::uint64_t offset, std::size_t want, std::size_t done);
     void completed(std::int32_t result) noexcept override;
 
   private:

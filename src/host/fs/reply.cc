@@ -36,7 +36,8 @@ void Reply::write(std::int32_t error, std::initializer_list<std::span<const std:
     std::size_t length = sizeof(fuse::OutHeader) + in_place;
     for (const auto part : body)
         length += part.size();
-    const fuse::OutHeader header{.len = static_cast<std::uint32_t>(length), .error = error, .unique = unique_};
+    const fuse::OutHeader header{
+        .len = static_cast<std::uint32_t>(length), .error = error, .unique = unique_};
     if (exchange_.reply_bytes < sizeof header) {
         exchange_.finish(0);
         return;

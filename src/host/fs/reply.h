@@ -21,7 +21,9 @@ class Reply {
     std::uint64_t unique() const { return unique_; }
     // Room for a body.
     std::size_t room() const {
-        return exchange_.reply_bytes < sizeof(fuse::OutHeader) ? 0 : exchange_.reply_bytes - sizeof(fuse::OutHeader);
+        return exchange_.reply_bytes < sizeof(fuse::OutHeader)
+                   ? 0
+                   : exchange_.reply_bytes - sizeof(fuse::OutHeader);
     }
 
     void fail(fuse::Errno error) const;
@@ -29,17 +31,16 @@ class Reply {
     // With a body of those parts; kEINVAL if the guest's room is too small.
     void succeed(std::initializer_list<std::span<const std::byte>> body) const;
     template <typename T>
-        requires std::is_trivially_copyable_v<T>
-    void succeed(const T& body) const {
-        succeed({std::as_bytes(std::span(&body, 1))});
-    }
+    requires std::is_trivially_copyable_v<T>
+    void succeed(const T& body) const { succeed({std::as_bytes(std::span(&body, 1))}); }
     // With a body of that many bytes that are already there.
     void succeed_in_place(std::size_t body_bytes) const;
     // 0, or an errno as system calls leave it.
     void finish(int error) const { error == 0 ? succeed() : fail(static_cast<fuse::Errno>(error)); }
 
   private:
-    void write(std::int32_t error, std::initializer_list<std::span<const std::byte>> body, std::size_t in_place) const;
+    void write(std::int32_t error, std::initializer_list<std::span<const std::byte>> body,
+               std::size_t in_place) const;
 
     Exchange& exchange_;
     std::uint64_t unique_;

@@ -6,7 +6,8 @@ namespace host {
 namespace {
 
 // Extension types. Source: Linux, include/uapi/linux/fuse.h: FUSE_MAX_NR_SECCTX and fuse_ext_type.
-constexpr std::uint32_t kMaxSecurityContexts = 31;  // a greater type is an extension's, not a count of contexts
+constexpr std::uint32_t kMaxSecurityContexts =
+    31;  // a greater type is an extension's, not a count of contexts
 constexpr std::uint32_t kExtensionGroups = 32;
 
 void copy_out(std::span<const iovec> pieces, std::size_t skip, std::span<std::byte> to) {

@@ -1,5 +1,5 @@
-// A FUSE request as this side reads it: copied out of the guest's memory once, then taken apart with every length
-// checked. Must never know: what is done with it.
+// A FUSE request as this side reads it: copied out of the guest's memory once, then taken apart with every
+// length checked. Must never know: what is done with it.
 #pragma once
 
 #include <array>
@@ -75,7 +75,8 @@ class RequestBuffer {
 
     RequestBuffer() : bytes_(kMaxBytes) {}
 
-    // Reads the next request; false if it is none: too short, too long, or its header speaks of more than there is.
+    // Reads the next request; false if it is none: too short, too long, or its header speaks of more than
+    // there is.
     bool load(const Exchange& exchange);
 
     const fuse::InHeader& header() const { return header_; }
@@ -93,8 +94,8 @@ class RequestBuffer {
     std::optional<std::uint32_t> further_group_;
 };
 
-// The parts of `pieces` from byte `skip` on, at most `limit` bytes, written into `room`; how many parts. Parts for
-// which there is no room are left out.
+// The parts of `pieces` from byte `skip` on, at most `limit` bytes, written into `room`; how many parts.
+// Parts for which there is no room are left out.
 std::size_t slice(std::span<const iovec> pieces, std::size_t skip, std::size_t limit, std::span<iovec> room);
 
 }  // namespace host

@@ -42,7 +42,8 @@ void FuseWorker::init(const InHeader&, Arguments arguments, const Reply& reply) 
     if (in.major > fuse::kMajorVersion) {  // the guest then asks again, with our version
         return reply.succeed(fuse::InitOut{.major = fuse::kMajorVersion, .minor = fuse::kMinorVersion});
     }
-    if (in.major < fuse::kMajorVersion || in.minor < fuse::kOldestMinorVersion) return reply.fail(Errno::kEPROTO);
+    if (in.major < fuse::kMajorVersion || in.minor < fuse::kOldestMinorVersion)
+        return reply.fail(Errno::kEPROTO);
 
     std::uint64_t offered = in.flags;
     if ((offered & fuse::init_flag::kInitExt) != 0) offered |= std::uint64_t{in.flags2} << 32;

@@ -36,7 +36,8 @@ FsResult<std::string> FuseWorker::host_xattr_name(std::string_view guest_name) c
     return options_.xattr_map.to_host(guest_name);
 }
 
-// The thread's working directory is /proc/self/fd: these system calls take no directory, and no O_PATH descriptor.
+// The thread's working directory is /proc/self/fd: these system calls take no directory, and no O_PATH
+// descriptor.
 void FuseWorker::setxattr(const InHeader& header, Arguments arguments, const Reply& reply) {
     fuse::SetXattrIn in;
     if (agreed(fuse::init_flag::kSetXattrExt)) {
@@ -88,7 +89,8 @@ void FuseWorker::listxattr(const InHeader& header, Arguments arguments, const Re
     if (!node) return reply.fail(node.error());
     const DescriptorPath path(node->fd());
     scratch_.resize(kMaxValueBytes);
-    const ssize_t length = ::listxattr(path.c_str(), reinterpret_cast<char*>(scratch_.data()), scratch_.size());
+    const ssize_t length =
+        ::listxattr(path.c_str(), reinterpret_cast<char*>(scratch_.data()), scratch_.size());
     if (length < 0) return reply.finish(answered(errno));
     std::string_view rest(reinterpret_cast<const char*>(scratch_.data()), static_cast<std::size_t>(length));
     std::string names;
@@ -99,7 +101,8 @@ void FuseWorker::listxattr(const InHeader& header, Arguments arguments, const Re
         const auto shown = options_.xattr_map.to_guest(name);
         if (shown) names.append(*shown).push_back('\0');
     }
-    if (in->size == 0) return reply.succeed(fuse::GetXattrOut{.size = static_cast<std::uint32_t>(names.size())});
+    if (in->size == 0)
+        return reply.succeed(fuse::GetXattrOut{.size = static_cast<std::uint32_t>(names.size())});
     if (names.size() > in->size) return reply.fail(Errno::kERANGE);
     reply.succeed({std::as_bytes(std::span(names))});
 }

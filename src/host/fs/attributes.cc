@@ -1,6 +1,7 @@
 #include "host/fs/attributes.h"
 
 #include <sys/sysmacros.h>
+#include <time.h>
 
 namespace host {
 namespace {
@@ -12,6 +13,17 @@ std::uint32_t encoded_device(unsigned major_number, unsigned minor_number) {
 
 fuse::StatxTime time_of(const struct statx_timestamp& time) {
     return {.sec = time.tv_sec, .nsec = time.tv_nsec};
+}
+
+// Times of birth are those of a clock that stands still for some milliseconds; this is far more.
+constexpr std::int64_t kBirthTellsApartAfterSeconds = 2;
+
+std::uint64_t birth_of(const struct statx& status) {
+    if ((status.stx_mask & STATX_BTIME) == 0 || status.stx_btime.tv_sec <= 0) return 0;
+    timespec now;
+    ::clock_gettime(CLOCK_REALTIME_COARSE, &now);
+    if (now.tv_sec - status.stx_btime.tv_sec < kBirthTellsApartAfterSeconds) return 0;
+    return static_cast<std::uint64_t>(status.stx_btime.tv_sec) * 1'000'000'000 + status.stx_btime.tv_nsec;
 }
 
 }  // namespace
@@ -26,7 +38,8 @@ NodeInfo info_of(const struct statx& status, std::uint64_t parent_mount) {
     const std::uint32_t type = status.stx_mode & fuse::mode::kTypeMask;
     return {.key = key_of(status),
             .type = type,
-            .submount = type == fuse::mode::kDirectory && status.stx_mnt_id != parent_mount};
+            .submount = type == fuse::mode::kDirectory && status.stx_mnt_id != parent_mount,
+            .birth = birth_of(status)};
 }
 
 fuse::Attr attr_of(const struct statx& status, const ServerOptions& options) {

@@ -11,8 +11,8 @@
 
 namespace host {
 
-// What statx is asked for a node: everything in fuse::Attr and in NodeKey.
-inline constexpr unsigned kNodeStatx = STATX_BASIC_STATS | STATX_MNT_ID;
+// What statx is asked for a node: everything in fuse::Attr and in NodeInfo.
+inline constexpr unsigned kNodeStatx = STATX_BASIC_STATS | STATX_MNT_ID | STATX_BTIME;
 
 NodeKey key_of(const struct statx& status);
 NodeInfo info_of(const struct statx& status, std::uint64_t parent_mount);

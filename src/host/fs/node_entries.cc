@@ -61,7 +61,7 @@ FsResult<fuse::EntryOut> FuseWorker::enter(const NodeTable::Pin& parent, const c
     struct statx status;
     if (::statx(parent.fd(), name, kStatxFlags, kNodeStatx, &status) != 0) return last_error();
     const std::uint64_t mount = parent.info().key.mount;
-    if (const auto known = server_.nodes_.refer(key_of(status), parent.fd(), name)) {
+    if (const auto known = server_.nodes_.refer(info_of(status, mount), parent.fd(), name)) {
         return entry_of(*known, status, mount);
     }
     vhost_user::Fd fd =
@@ -78,7 +78,7 @@ FsResult<fuse::EntryOut> FuseWorker::enter_by_handle(const NodeTable::Pin& paren
     if (!server_.mounts_.known(mount)) return enter(parent, name);
     struct statx status;
     if (::statx(parent.fd(), name, kStatxFlags, kNodeStatx, &status) != 0) return last_error();
-    if (const auto known = server_.nodes_.refer(key_of(status), parent.fd(), name)) {
+    if (const auto known = server_.nodes_.refer(info_of(status, mount), parent.fd(), name)) {
         return entry_of(*known, status, mount);
     }
     if (status.stx_mnt_id != mount) return enter(parent, name);

@@ -239,11 +239,15 @@ std::expected<NodeTable::Pin, fuse::Errno> NodeTable::pin(fuse::NodeId id) {
         shrink()) {
         opened = node->handle.open(*mount);
     }
-    if (!opened) return std::unexpected(opened.error());
+    if (!opened) {
+        if (opened.error() == fuse::Errno::kESTALE) unlist(pin);
+        return std::unexpected(opened.error());
+    }
     // The handle was perhaps taken of a name that came to mean another inode than the one looked at before.
     struct stat status;
     if (::fstat(opened->get(), &status) != 0 || status.st_ino != node->info.key.inode ||
         status.st_dev != node->info.key.device) {
+        unlist(pin);
         return std::unexpected(fuse::Errno::kESTALE);
     }
     vhost_user::Fd cooled;
@@ -259,14 +263,21 @@ std::expected<NodeTable::Pin, fuse::Errno> NodeTable::pin(fuse::NodeId id) {
     return pin;
 }
 
-std::optional<fuse::NodeId> NodeTable::refer(const NodeKey& key, int directory, const char* name) {
-    Shard& shard = shard_of(key);
+// Of a node that turned out to be gone: its next lookup makes another one.
+void NodeTable::unlist(const Pin& pin) {
+    const std::lock_guard lock(pin.shard_->mutex);
+    pin.shard_->unlist(*pin.node_);
+}
+
+std::optional<fuse::NodeId> NodeTable::refer(const NodeInfo& seen, int directory, const char* name) {
+    Shard& shard = shard_of(seen.key);
     Node* node = nullptr;
     {
         const std::lock_guard lock(shard.mutex);
-        node = shard.find(key);
+        node = shard.find(seen.key);
         if (node == nullptr) return std::nullopt;
-        if (node->fd >= 0) {  // which keeps the inode's number from being used again
+        // A descriptor keeps the inode's number from being used again.
+        if (node->fd >= 0 || (node->info.birth != 0 && node->info.birth == seen.birth)) {
             ++node->lookups;
             return id_of(shard, *node);
         }
@@ -280,6 +291,7 @@ std::optional<fuse::NodeId> NodeTable::refer(const NodeKey& key, int directory, 
         shard.unlist(*node);
         return std::nullopt;
     }
+    node->info.birth = seen.birth;
     ++node->lookups;
     return id_of(shard, *node);
 }

@@ -33,6 +33,9 @@ struct NodeInfo {
     NodeKey key;
     std::uint32_t type = 0;  // mode's type bits
     bool submount = false;   // a directory on another mount than its parent
+    // When the inode was made, nanoseconds since 1970; 0 if that is not known, or so lately that another one
+    // with its number may be given the same time.
+    std::uint64_t birth = 0;
 };
 
 // Thread-safe; no lock is held over a system call that may wait. A node id is a slot with a generation, so
@@ -69,10 +72,10 @@ class NodeTable {
 
     std::expected<Pin, fuse::Errno> pin(fuse::NodeId id);
 
-    // One more reference to the node with that key, if there is one. `name` in `directory` was just seen to
-    // have that key; it is looked at again where the key alone, which a new inode may have inherited, does
-    // not prove it.
-    std::optional<fuse::NodeId> refer(const NodeKey& key, int directory, const char* name);
+    // One more reference to the node with `seen.key`, if there is one. `name` in `directory` was just seen to
+    // be that inode; it is looked at again where neither a descriptor nor the time of birth proves that its
+    // number was not used again.
+    std::optional<fuse::NodeId> refer(const NodeInfo& seen, int directory, const char* name);
     // One reference to a node that is new, or was made by another thread meanwhile.
     fuse::NodeId add(const NodeInfo& info, vhost_user::Fd fd);
     fuse::NodeId add(const NodeInfo& info, const InodeHandle& handle);
@@ -92,6 +95,7 @@ class NodeTable {
     static constexpr std::uint32_t kShards = 1U << kShardBits;
 
     Shard& shard_of(const NodeKey& key);
+    static void unlist(const Pin& pin);
     template <typename Keep>
     fuse::NodeId add_node(const NodeInfo& info, Keep&& keep);
     fuse::NodeId id_of(const Shard& shard, const Node& node) const;

@@ -25,7 +25,8 @@ struct Answer {
     template <typename T>
     T as(std::size_t offset = 0) const {
         T value{};
-        if (offset < body.size()) std::memcpy(&value, body.data() + offset, std::min(sizeof value, body.size() - offset));
+        if (offset < body.size())
+            std::memcpy(&value, body.data() + offset, std::min(sizeof value, body.size() - offset));
         return value;
     }
     std::string text() const { return {reinterpret_cast<const char*>(body.data()), body.size()}; }
@@ -95,7 +96,8 @@ class TestDirectory {
     std::string path(const std::string& name = {}) const { return name.empty() ? path_ : path_ + "/" + name; }
     void write(const std::string& name, std::string_view content) const {
         const vhost_user::Fd fd(::open(path(name).c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
-        if (::write(fd.get(), content.data(), content.size()) != static_cast<ssize_t>(content.size())) std::abort();
+        if (::write(fd.get(), content.data(), content.size()) != static_cast<ssize_t>(content.size()))
+            std::abort();
     }
 
   private:
@@ -124,12 +126,13 @@ class TestGuest {
     // A request of any bytes behind its header.
     Answer ask_bytes(fuse::Opcode opcode, fuse::NodeId node, std::span<const std::byte> arguments,
                      std::size_t reply_room = 65536) {
-        const fuse::InHeader header{.len = static_cast<std::uint32_t>(sizeof(fuse::InHeader) + arguments.size()),
-                                    .opcode = opcode,
-                                    .unique = ++unique_,
-                                    .node = node,
-                                    .uid = uid,
-                                    .gid = gid};
+        const fuse::InHeader header{
+            .len = static_cast<std::uint32_t>(sizeof(fuse::InHeader) + arguments.size()),
+            .opcode = opcode,
+            .unique = ++unique_,
+            .node = node,
+            .uid = uid,
+            .gid = gid};
         std::vector<std::byte> bytes(sizeof header);
         std::memcpy(bytes.data(), &header, sizeof header);
         bytes.insert(bytes.end(), arguments.begin(), arguments.end());

@@ -30,6 +30,7 @@ enum class Request : std::uint32_t {
     kSetBackendReqFd = 21,
     kGetConfig = 24,
     kSetConfig = 25,
+    kResetDevice = 34,
     kGetMaxMemSlots = 36,
     kAddMemReg = 37,
     kRemMemReg = 38,
@@ -62,6 +63,7 @@ inline constexpr std::uint64_t kReplyAck = 1ULL << 3;
 inline constexpr std::uint64_t kBackendRequests = 1ULL << 5;
 inline constexpr std::uint64_t kConfig = 1ULL << 9;
 inline constexpr std::uint64_t kBackendSendFd = 1ULL << 10;
+inline constexpr std::uint64_t kResetDevice = 1ULL << 13;
 inline constexpr std::uint64_t kConfigureMemSlots = 1ULL << 15;
 }  // namespace protocol_feature
 
@@ -81,6 +83,13 @@ struct MemoryTable {
     MemoryRegion regions[kMaxRegions];  // the first `count` travel
 };
 static_assert(sizeof(MemoryTable) == 8 + 32 * kMaxRegions);
+
+// ADD_MEM_REG and REM_MEM_REG.
+struct SingleMemoryRegion {
+    std::uint64_t padding = 0;
+    MemoryRegion region;
+};
+static_assert(sizeof(SingleMemoryRegion) == 40);
 
 struct VringState {
     std::uint32_t index = 0;

@@ -69,6 +69,18 @@ class DeviceQueue {
     // Asks for kicks again. True if chains came meanwhile, for which no kick may come: pop them first.
     bool enable_kicks();
 
+    // Whether there is a chain to pop; also true of an index that pop() will call a fault.
+    bool has_available() const { return load_acquire(ring_.available_index()) != popped_; }
+
+    // The same ring at other addresses of this side, since the guest's memory was mapped anew. A queue that
+    // broke at an address may go on.
+    void move_to(const SplitRing& ring, bool mend = false) {
+        ring_ = ring;
+        if (mend) broken_ = false;
+    }
+
+    // For a caller that found the fault itself: pop() gives nothing more.
+    void break_now() { broken_ = true; }
     bool broken() const { return broken_; }
     // Where a successor would start.
     std::uint16_t next_available() const { return popped_; }

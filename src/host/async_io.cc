@@ -9,8 +9,8 @@
 namespace host {
 namespace {
 
-// What newer kernels need less interrupting for, best first; older ones refuse flags that they do not know. Not
-// DEFER_TASKRUN: whoever waits with epoll would not be woken by it.
+// What newer kernels need less interrupting for, best first; older ones refuse flags that they do not know.
+// Not DEFER_TASKRUN: whoever waits with epoll would not be woken by it.
 constexpr std::array<unsigned, 3> kSetups{
     IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG,
     IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG, 0};

@@ -30,7 +30,8 @@ std::unexpected<std::string> refuse(const std::string& what, int error) {
 
 }  // namespace
 
-QueueWorker::QueueWorker(RequestHandler& handler, const vhost_user::StartedRing& ring, QueueWorkerOptions options)
+QueueWorker::QueueWorker(RequestHandler& handler, const vhost_user::StartedRing& ring,
+                         QueueWorkerOptions options)
     : handler_(handler),
       options_(std::move(options)),
       kick_(ring.kick),
@@ -39,9 +40,8 @@ QueueWorker::QueueWorker(RequestHandler& handler, const vhost_user::StartedRing&
       ring_(ring),
       next_available_(ring.next_available) {}
 
-std::expected<std::unique_ptr<QueueWorker>, std::string> QueueWorker::start(RequestHandler& handler,
-                                                                            const vhost_user::StartedRing& ring,
-                                                                            QueueWorkerOptions options) {
+std::expected<std::unique_ptr<QueueWorker>, std::string> QueueWorker::start(
+    RequestHandler& handler, const vhost_user::StartedRing& ring, QueueWorkerOptions options) {
     std::unique_ptr<QueueWorker> worker(new QueueWorker(handler, ring, std::move(options)));
     if (!worker->epoll_ || !worker->wake_) return refuse("out of descriptors", errno);
     Started promise;

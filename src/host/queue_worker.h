@@ -23,11 +23,11 @@ namespace host {
 using Log = std::function<void(const std::string& line)>;
 
 struct QueueWorkerOptions {
-    std::string name = "virtiofs";        // of the thread, at most 15 characters
-    std::uint32_t async_capacity = 128;   // operations in flight in the kernel; 0: none, all are made in place
-    std::uint32_t async_workers = 0;      // AsyncIo::create
-    std::size_t batch = 16;               // requests between two looks at everything else
-    SpinRoom* spin_room = nullptr;        // null: sleeps at once; outlives the worker
+    std::string name = "virtiofs";       // of the thread, at most 15 characters
+    std::uint32_t async_capacity = 128;  // operations in flight in the kernel; 0: none, all are made in place
+    std::uint32_t async_workers = 0;     // AsyncIo::create
+    std::size_t batch = 16;              // requests between two looks at everything else
+    SpinRoom* spin_room = nullptr;       // null: sleeps at once; outlives the worker
     Log log = {};
 };
 
@@ -43,7 +43,8 @@ class QueueWorker {
     QueueWorker(const QueueWorker&) = delete;
     QueueWorker& operator=(const QueueWorker&) = delete;
 
-    // Takes no more requests, waits for the outstanding ones, and ends the thread. Where the ring would go on.
+    // Takes no more requests, waits for the outstanding ones, and ends the thread. Where the ring would go
+    // on.
     std::uint16_t stop();
 
     // Both return once the worker has taken notice, between two requests.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "host/race_checker.h"
 #include "vhost_user/event_fd.h"
 
 namespace host {
@@ -23,7 +24,9 @@ class RequestQueue::RingExchange final : public Exchange {
         reply = std::span(pieces_).subspan(chain.readable.size());
         request_bytes = chain.readable_bytes;
         reply_bytes = chain.writable_bytes;
+        guest_gave(pieces_);
     }
+    void give_back() const { guest_gets(pieces_); }
     // It is not finished at once.
     void keep(vhost_user::GuestMemory::Pointer memory) { memory_ = std::move(memory); }
     void release() { memory_.reset(); }
@@ -41,14 +44,22 @@ class RequestQueue::RingExchange final : public Exchange {
 
 std::string_view to_text(virtio::DriverFault fault) {
     switch (fault) {
-        case virtio::DriverFault::kBadIndex: return "more requests at once than the ring has entries";
-        case virtio::DriverFault::kBadDescriptor: return "a descriptor that is not in the table";
-        case virtio::DriverFault::kBadAddress: return "an address outside the guest's memory";
-        case virtio::DriverFault::kBadLength: return "a descriptor or request of an impossible length";
-        case virtio::DriverFault::kBadOrder: return "a readable descriptor after a writable one";
-        case virtio::DriverFault::kBadIndirect: return "an indirect table where none may be";
-        case virtio::DriverFault::kTooManyPieces: return "a request in too many pieces, or a loop";
-        case virtio::DriverFault::kBroken: break;
+        case virtio::DriverFault::kBadIndex:
+            return "more requests at once than the ring has entries";
+        case virtio::DriverFault::kBadDescriptor:
+            return "a descriptor that is not in the table";
+        case virtio::DriverFault::kBadAddress:
+            return "an address outside the guest's memory";
+        case virtio::DriverFault::kBadLength:
+            return "a descriptor or request of an impossible length";
+        case virtio::DriverFault::kBadOrder:
+            return "a readable descriptor after a writable one";
+        case virtio::DriverFault::kBadIndirect:
+            return "an indirect table where none may be";
+        case virtio::DriverFault::kTooManyPieces:
+            return "a request in too many pieces, or a loop";
+        case virtio::DriverFault::kBroken:
+            break;
     }
     return "an earlier fault";
 }
@@ -68,11 +79,10 @@ RequestQueue::~RequestQueue() = default;
 
 std::optional<virtio::Chain> RequestQueue::pop() {
     if (queue_.broken()) return std::nullopt;
-    const auto chain = queue_.pop(
-        [&memory = *memory_](std::uint64_t address, std::uint32_t length) {
-            return memory.translate(address, length);
-        },
-        room_);
+    const auto chain =
+        queue_.pop([&memory = *memory_](std::uint64_t address,
+                                        std::uint32_t length) { return memory.translate(address, length); },
+                   room_);
     if (!chain) {
         fail(chain.error());
         return std::nullopt;
@@ -112,6 +122,7 @@ std::size_t RequestQueue::serve(RequestWorker& worker, std::size_t most) {
 }
 
 void RequestQueue::finish(RingExchange& exchange, std::uint32_t bytes_written) {
+    exchange.give_back();
     queue_.push_used(exchange.head(),
                      std::min(bytes_written, static_cast<std::uint32_t>(exchange.reply_bytes)));
     unpublished_ = true;

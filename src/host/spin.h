@@ -1,5 +1,5 @@
-// Whether to look for more work for a few microseconds before sleeping: only where a processor is spare, and as
-// long as that has been worth it. Must never know: what the work is.
+// Whether to look for more work for a few microseconds before sleeping: only where a processor is spare, and
+// as long as that has been worth it. Must never know: what the work is.
 #pragma once
 
 #include <sched.h>

@@ -77,8 +77,8 @@ std::unexpected<std::string> fail(const std::string& what, int error) {
 // Waits for the socket. kStopped if `stop` came first or at once, nullopt if there is something to read.
 std::expected<std::optional<Ended>, std::string> wait_for(int socket, int stop) {
     for (;;) {
-        std::array<pollfd, 2> entries{{{.fd = socket, .events = POLLIN, .revents = 0},
-                                       {.fd = stop, .events = POLLIN, .revents = 0}}};
+        std::array<pollfd, 2> entries{
+            {{.fd = socket, .events = POLLIN, .revents = 0}, {.fd = stop, .events = POLLIN, .revents = 0}}};
         if (::poll(entries.data(), entries.size(), -1) < 0) {
             if (errno == EINTR) continue;
             return fail("cannot wait for the vhost-user socket", errno);
@@ -101,14 +101,14 @@ std::expected<Ended, std::string> converse(vhost_user::Backend& backend, int soc
         if (!ended) return std::unexpected(ended.error());
         if (*ended) return **ended;
         if (has_hung_up(socket)) return Ended::kHungUp;
-        auto message = vhost_user::receive_message(socket, vhost_user::kMaxPayloadBytes,
-                                                   vhost_user::within(kPatience));
+        auto message =
+            vhost_user::receive_message(socket, vhost_user::kMaxPayloadBytes, vhost_user::within(kPatience));
         if (!message) return std::unexpected(message.error());
         const auto request = message->header.request;
         const vhost_user::Handled handled = backend.handle(std::move(*message));
         if (handled.reply) {
-            const auto sent = vhost_user::send_message(socket, request, vhost_user::kReplyFlag, *handled.reply, {},
-                                                       vhost_user::within(kPatience));
+            const auto sent = vhost_user::send_message(socket, request, vhost_user::kReplyFlag,
+                                                       *handled.reply, {}, vhost_user::within(kPatience));
             if (!sent && handled.error.empty()) {
                 // It may have gone while it was waited for.
                 if (has_hung_up(socket)) return Ended::kHungUp;

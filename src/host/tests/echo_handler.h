@@ -86,14 +86,14 @@ class EchoWorker final : public RequestWorker {
             }
         }
         exchange.before_blocking();
-        const ssize_t got =
-            ::preadv(fd, &reading->piece, 1, static_cast<off_t>(arguments.offset));
+        const ssize_t got = ::preadv(fd, &reading->piece, 1, static_cast<off_t>(arguments.offset));
         reading.release()->completed(static_cast<std::int32_t>(got < 0 ? -errno : got));
     }
 
-    void finish(Exchange& exchange, std::uint64_t unique, std::int32_t error, std::span<const std::byte> body) {
-        body = body.first(std::min(body.size(), exchange.reply_bytes - std::min(exchange.reply_bytes,
-                                                                                 sizeof(fuse::OutHeader))));
+    void finish(Exchange& exchange, std::uint64_t unique, std::int32_t error,
+                std::span<const std::byte> body) {
+        body = body.first(std::min(
+            body.size(), exchange.reply_bytes - std::min(exchange.reply_bytes, sizeof(fuse::OutHeader))));
         const fuse::OutHeader header{.len = static_cast<std::uint32_t>(sizeof(fuse::OutHeader) + body.size()),
                                      .error = error,
                                      .unique = unique};

@@ -101,7 +101,8 @@ class Transport : public testing::TestWithParam<Shape> {
     void connect(const Shape& shape) {
         served_ = std::make_unique<ServedSocket>(handler_, VhostServerOptions{.spin = shape.spin});
         auto channel = lab::VhostUserChannel::over(
-            served_->take_front(), {.queue_size = 64, .event_index = shape.event_index, .request_queues = shape.queues});
+            served_->take_front(),
+            {.queue_size = 64, .event_index = shape.event_index, .request_queues = shape.queues});
         ASSERT_TRUE(channel) << channel.error();
         channel_ = std::move(*channel);
         ASSERT_EQ(channel_->request_queues(), shape.queues);
@@ -246,7 +247,8 @@ TEST_F(OneConnection, ListeningSocket_TakesOneFrontEndAndIsClosed) {
     ASSERT_EQ(::bind(listener.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
     ASSERT_EQ(::listen(listener.get(), 1), 0);
     VhostServer server(handler_, {.tag = "share", .max_request_queues = 2});
-    auto ended = std::async(std::launch::async, [&] { return server.accept_and_serve(std::move(listener), -1); });
+    auto ended =
+        std::async(std::launch::async, [&] { return server.accept_and_serve(std::move(listener), -1); });
     auto channel = lab::VhostUserChannel::connect(path, {.request_queues = 8});
     ASSERT_TRUE(channel) << channel.error();
     EXPECT_EQ((*channel)->request_queues(), 2U);

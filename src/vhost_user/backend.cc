@@ -81,10 +81,8 @@ bool is_aligned(const std::byte* pointer, std::uintptr_t to) {
     return reinterpret_cast<std::uintptr_t>(pointer) % to == 0;
 }
 
-// A hostile peer could make its eventfd a thing that blocks whoever writes to it.
+// Its flags are the front-end's as well, and stay as they are.
 std::shared_ptr<const Fd> take_fd(Fd& fd) {
-    const int flags = ::fcntl(fd.get(), F_GETFL);
-    if (flags >= 0 && (flags & O_NONBLOCK) == 0) (void)::fcntl(fd.get(), F_SETFL, flags | O_NONBLOCK);
     return std::make_shared<const Fd>(std::move(fd));
 }
 

@@ -1,6 +1,5 @@
 #include "vhost_user/backend.h"
 
-#include <fcntl.h>
 
 #include <algorithm>
 #include <cstring>

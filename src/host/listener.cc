@@ -150,8 +150,8 @@ Listener::Listener(Listener&& other) noexcept
       pid_path_(std::exchange(other.pid_path_, {})) {}
 
 Listener::~Listener() {
-    if (!path_.empty()) ::unlink(path_.c_str());
-    if (!pid_path_.empty()) ::unlink(pid_path_.c_str());
+    if (!path_.empty()) ::unlinkat(AT_FDCWD, path_.c_str(), 0);
+    if (!pid_path_.empty()) ::unlinkat(AT_FDCWD, pid_path_.c_str(), 0);
 }
 
 vhost_user::Fd Listener::release() {

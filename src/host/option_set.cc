@@ -222,7 +222,7 @@ std::span<const OptionSet::Setting> OptionSet::settings() {
         {"killpriv-v2", "", kAccess,
          "the daemon takes set-user-id bits off files that are written, for faster writes",
          &A::killpriv_v2<true>},
-        {"no-killpriv-v2", "", kAccess, "the guest does (default)", &A::killpriv_v2<false>},
+        {"no-killpriv-v2", "", kAccess, "that is left to the guest (default)", &A::killpriv_v2<false>},
         {"preserve-noatime", "", kAccess, "honour O_NOATIME of the guest's programs",
          &A::server_flag<&S::preserve_noatime, true>},
 

@@ -51,6 +51,13 @@ std::string wrapped(std::string_view text) {
     return lines;
 }
 
+// With one empty line between groups.
+std::string help_of(const CLI::App& app) {
+    std::string text = app.help();
+    for (std::size_t at = 0; (at = text.find("\n\n\n", at)) != std::string::npos;) text.erase(at, 1);
+    return text;
+}
+
 Parsed<void> apply_old_options(OptionSet& set, std::string_view text) {
     const auto options = split_old_options(text);
     if (!options) return std::unexpected(options.error());
@@ -122,8 +129,8 @@ std::expected<std::variant<ProcessOptions, Answer>, std::string> parse_command_l
         ->group("Old form");
     app.add_flag("--print-capabilities", capabilities, wrapped("what libvirt asks for, as JSON"))
         ->group("Help");
-    app.add_flag("-V,--version", version, "")->group("Help");
-    app.add_flag("-h,--help", help, "")->group("Help");
+    app.add_flag("-V,--version", version, wrapped("which virtiofsd this is"))->group("Help");
+    app.add_flag("-h,--help", help, wrapped("this text"))->group("Help");
 
     try {
         for (int i = 1; i < argc; ++i) {
@@ -137,7 +144,7 @@ std::expected<std::variant<ProcessOptions, Answer>, std::string> parse_command_l
     } catch (const CLI::ParseError& error) {
         return std::unexpected(std::string(error.what()));
     }
-    if (help) return Answer{app.help()};
+    if (help) return Answer{help_of(app)};
     if (version) return Answer{fmt::format("virtiofsd {}\n", VIRTIOFS_VERSION)};
     if (capabilities) return Answer{std::string(kCapabilities)};
     auto options = set.finish();

@@ -145,9 +145,10 @@ std::expected<void, std::string> apply_syscall_filter(SeccompMode mode, bool sys
         // missing.
         filter.add(SCMP_ACT_ALLOW, SCMP_SYS(clone), SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD));
         filter.add(SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3));
-        // A thread's name, and what malloc and pthreads ask.
+        // A thread's name, what its capabilities are like, and what malloc asks.
         filter.add(SCMP_ACT_ALLOW, SCMP_SYS(prctl), SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME));
         filter.add(SCMP_ACT_ALLOW, SCMP_SYS(prctl), SCMP_A0(SCMP_CMP_EQ, PR_GET_NAME));
+        filter.add(SCMP_ACT_ALLOW, SCMP_SYS(prctl), SCMP_A0(SCMP_CMP_EQ, PR_GET_SECUREBITS));
         filter.add(SCMP_ACT_ERRNO(EINVAL), SCMP_SYS(prctl), SCMP_A0(SCMP_CMP_EQ, PR_SET_VMA));
         filter.add(SCMP_ACT_ALLOW, SCMP_SYS(prctl), SCMP_A0(SCMP_CMP_EQ, PR_CAPBSET_READ));
         filter.add(SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), SCMP_A2(SCMP_CMP_EQ, 0));  // read only

@@ -54,7 +54,8 @@ std::string wrapped(std::string_view text) {
 // With one empty line between groups.
 std::string help_of(const CLI::App& app) {
     std::string text = app.help();
-    for (std::size_t at = 0; (at = text.find("\n\n\n", at)) != std::string::npos;) text.erase(at, 1);
+    for (std::size_t at = 0; (at = text.find("\n\n\n", at)) != std::string::npos;)
+        text.erase(at, 1);
     return text;
 }
 

@@ -1,6 +1,5 @@
 #include "vhost_user/backend.h"
 
-
 #include <algorithm>
 #include <cstring>
 #include <utility>
@@ -15,30 +14,54 @@ constexpr std::uint32_t kLogFlag = 1;  // of VringAddress: of live migration, wh
 
 std::string name_of(Request request) {
     switch (request) {
-        case Request::kGetFeatures: return "GET_FEATURES";
-        case Request::kSetFeatures: return "SET_FEATURES";
-        case Request::kSetOwner: return "SET_OWNER";
-        case Request::kResetOwner: return "RESET_OWNER";
-        case Request::kSetMemTable: return "SET_MEM_TABLE";
-        case Request::kSetVringNum: return "SET_VRING_NUM";
-        case Request::kSetVringAddr: return "SET_VRING_ADDR";
-        case Request::kSetVringBase: return "SET_VRING_BASE";
-        case Request::kGetVringBase: return "GET_VRING_BASE";
-        case Request::kSetVringKick: return "SET_VRING_KICK";
-        case Request::kSetVringCall: return "SET_VRING_CALL";
-        case Request::kSetVringErr: return "SET_VRING_ERR";
-        case Request::kGetProtocolFeatures: return "GET_PROTOCOL_FEATURES";
-        case Request::kSetProtocolFeatures: return "SET_PROTOCOL_FEATURES";
-        case Request::kGetQueueNum: return "GET_QUEUE_NUM";
-        case Request::kSetVringEnable: return "SET_VRING_ENABLE";
-        case Request::kSetBackendReqFd: return "SET_BACKEND_REQ_FD";
-        case Request::kGetConfig: return "GET_CONFIG";
-        case Request::kSetConfig: return "SET_CONFIG";
-        case Request::kResetDevice: return "RESET_DEVICE";
-        case Request::kGetMaxMemSlots: return "GET_MAX_MEM_SLOTS";
-        case Request::kAddMemReg: return "ADD_MEM_REG";
-        case Request::kRemMemReg: return "REM_MEM_REG";
-        default: return "request " + std::to_string(static_cast<std::uint32_t>(request));
+        case Request::kGetFeatures:
+            return "GET_FEATURES";
+        case Request::kSetFeatures:
+            return "SET_FEATURES";
+        case Request::kSetOwner:
+            return "SET_OWNER";
+        case Request::kResetOwner:
+            return "RESET_OWNER";
+        case Request::kSetMemTable:
+            return "SET_MEM_TABLE";
+        case Request::kSetVringNum:
+            return "SET_VRING_NUM";
+        case Request::kSetVringAddr:
+            return "SET_VRING_ADDR";
+        case Request::kSetVringBase:
+            return "SET_VRING_BASE";
+        case Request::kGetVringBase:
+            return "GET_VRING_BASE";
+        case Request::kSetVringKick:
+            return "SET_VRING_KICK";
+        case Request::kSetVringCall:
+            return "SET_VRING_CALL";
+        case Request::kSetVringErr:
+            return "SET_VRING_ERR";
+        case Request::kGetProtocolFeatures:
+            return "GET_PROTOCOL_FEATURES";
+        case Request::kSetProtocolFeatures:
+            return "SET_PROTOCOL_FEATURES";
+        case Request::kGetQueueNum:
+            return "GET_QUEUE_NUM";
+        case Request::kSetVringEnable:
+            return "SET_VRING_ENABLE";
+        case Request::kSetBackendReqFd:
+            return "SET_BACKEND_REQ_FD";
+        case Request::kGetConfig:
+            return "GET_CONFIG";
+        case Request::kSetConfig:
+            return "SET_CONFIG";
+        case Request::kResetDevice:
+            return "RESET_DEVICE";
+        case Request::kGetMaxMemSlots:
+            return "GET_MAX_MEM_SLOTS";
+        case Request::kAddMemReg:
+            return "ADD_MEM_REG";
+        case Request::kRemMemReg:
+            return "REM_MEM_REG";
+        default:
+            return "request " + std::to_string(static_cast<std::uint32_t>(request));
     }
 }
 
@@ -97,7 +120,8 @@ Backend::~Backend() {
 
 Handled Backend::handle(ReceivedMessage message) {
     const Request request = message.header.request;
-    // Whether it is to be acknowledged was asked when it was sent: before a SET_PROTOCOL_FEATURES took effect.
+    // Whether it is to be acknowledged was asked when it was sent: before a SET_PROTOCOL_FEATURES took
+    // effect.
     const bool acknowledge = (protocol_features_ & protocol_feature::kReplyAck) != 0 &&
                              (message.header.flags & kNeedReplyFlag) != 0;
     if ((message.header.flags & kReplyFlag) != 0) {
@@ -331,9 +355,11 @@ Result<std::vector<std::byte>> Backend::get_vring_base(const VringState& state) 
 Result<std::vector<std::byte>> Backend::get_config(const ReceivedMessage& message) const {
     ConfigHeader header;
     if ((protocol_features_ & protocol_feature::kConfig) == 0) return refuse("it was not agreed on");
-    if (message.payload.size() < sizeof header || !message.fds.empty()) return refuse("its payload is too short");
+    if (message.payload.size() < sizeof header || !message.fds.empty())
+        return refuse("its payload is too short");
     std::memcpy(&header, message.payload.data(), sizeof header);
-    if (message.payload.size() != sizeof header + std::uint64_t{header.bytes} || header.bytes > kMaxConfigBytes) {
+    if (message.payload.size() != sizeof header + std::uint64_t{header.bytes} ||
+        header.bytes > kMaxConfigBytes) {
         return refuse("its payload has another length than it says");
     }
     // An answer without payload says that there is no such range.
@@ -373,7 +399,8 @@ std::optional<virtio::SplitRing> Backend::parts_of(const Ring& ring) const {
     std::byte* const used =
         memory_->at_user_address(ring.address->used, 6 + sizeof(virtio::UsedElement) * size);
     if (descriptors == nullptr || available == nullptr || used == nullptr) return std::nullopt;
-    if (!is_aligned(descriptors, 16) || !is_aligned(available, 2) || !is_aligned(used, 4)) return std::nullopt;
+    if (!is_aligned(descriptors, 16) || !is_aligned(available, 2) || !is_aligned(used, 4))
+        return std::nullopt;
     return virtio::SplitRing(descriptors, available, used, static_cast<std::uint16_t>(size));
 }
 

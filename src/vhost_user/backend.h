@@ -37,7 +37,8 @@ class Device {
     // The available index that it would go on from.
     virtual std::uint16_t stop_ring(std::uint32_t index) = 0;
     // The guest's memory has changed: nothing new is looked up in the old one when this returns.
-    virtual void move_ring(std::uint32_t index, const virtio::SplitRing& parts, GuestMemory::Pointer memory) = 0;
+    virtual void move_ring(std::uint32_t index, const virtio::SplitRing& parts,
+                           GuestMemory::Pointer memory) = 0;
     virtual void set_call(std::uint32_t index, std::shared_ptr<const Fd> call) = 0;
 
     // The guest starts over; no ring runs.
@@ -55,8 +56,9 @@ struct BackendOptions {
 
 // What a message led to.
 struct Handled {
-    std::optional<std::vector<std::byte>> reply = {};  // to be sent under the same request, before anything else
-    std::string error = {};                            // not empty: the connection is to be closed
+    std::optional<std::vector<std::byte>> reply =
+        {};                  // to be sent under the same request, before anything else
+    std::string error = {};  // not empty: the connection is to be closed
 };
 
 class Backend {

@@ -41,7 +41,7 @@ Result<std::shared_ptr<const GuestMemory::Mapping>> GuestMemory::map_one(const M
         wraps(region.file_offset, region.bytes)) {
         return refuse("a region goes beyond the end of its address space");
     }
-    struct stat file{};
+    struct stat file {};
     if (::fstat(fd.get(), &file) != 0) return refuse(std::strerror(errno));
     if (!S_ISREG(file.st_mode)) return refuse("a region's descriptor is no file; is it a memfd?");
     // Beyond the file's end every access would kill the process.
@@ -82,7 +82,8 @@ Result<GuestMemory::Pointer> GuestMemory::of(std::vector<std::shared_ptr<const M
     return memory;
 }
 
-Result<GuestMemory::Pointer> GuestMemory::map(std::span<const MemoryRegion> regions, std::span<const Fd> fds) {
+Result<GuestMemory::Pointer> GuestMemory::map(std::span<const MemoryRegion> regions,
+                                              std::span<const Fd> fds) {
     if (regions.size() != fds.size()) return refuse("there is not one descriptor for each region");
     std::vector<std::shared_ptr<const Mapping>> mappings;
     for (std::size_t i = 0; i < regions.size(); ++i) {
@@ -109,12 +110,14 @@ Result<GuestMemory::Pointer> GuestMemory::without(const MemoryRegion& region) co
                place.user_address == region.user_address;
     });
     if (gone == 0) {
-        return std::unexpected(std::string("a region is to be removed from the guest's memory that is not there"));
+        return std::unexpected(
+            std::string("a region is to be removed from the guest's memory that is not there"));
     }
     return of(std::move(mappings));
 }
 
-const GuestMemory::Range* GuestMemory::find_among_many(const std::vector<Range>& ranges, std::uint64_t address) {
+const GuestMemory::Range* GuestMemory::find_among_many(const std::vector<Range>& ranges,
+                                                       std::uint64_t address) {
     const auto after = std::ranges::upper_bound(ranges, address, {}, &Range::first);
     if (after == ranges.begin()) return nullptr;
     const Range& range = *std::prev(after);

@@ -19,8 +19,8 @@ class GuestMemory {
   public:
     using Pointer = std::shared_ptr<const GuestMemory>;
 
-    // Nothing is accepted that is empty, overlaps, wraps, or goes beyond the end of its file; there are as many
-    // descriptors as regions.
+    // Nothing is accepted that is empty, overlaps, wraps, or goes beyond the end of its file; there are as
+    // many descriptors as regions.
     static Result<Pointer> map(std::span<const MemoryRegion> regions, std::span<const Fd> fds);
     Result<Pointer> with(const MemoryRegion& region, const Fd& fd) const;
     // Without the region of the same addresses and length.
@@ -28,8 +28,8 @@ class GuestMemory {
 
     std::size_t regions() const { return by_guest_.size(); }
 
-    // The longest leading part of that range, in guest physical addresses, that lies in one piece here; empty if
-    // its beginning is nowhere. What virtio::DeviceQueue::pop() wants.
+    // The longest leading part of that range, in guest physical addresses, that lies in one piece here; empty
+    // if its beginning is nowhere. What virtio::DeviceQueue::pop() wants.
     std::span<std::byte> translate(std::uint64_t address, std::uint32_t length) const {
         const Range* const range = find(by_guest_, address);
         if (range == nullptr) return {};

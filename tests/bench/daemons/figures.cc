@@ -17,8 +17,8 @@ struct Demand {
 constexpr Demand kDemands[] = {
     {kGetAttr1, 1.0, 0, 1.15}, {kGetAttr16, 1.8, 0.5}, {kLookup1, 1.0, 0, 1.15}, {kLookup16, 3.0, 0.5},
     {kRead1, 1.0, 0, 1.15},    {kRead16, 2.5, 0.5},    {kLongRead, 0.9},         {kLongWrite, 0.9},
-    {kCreate1, 1.0, 0, 1.15},  {kCreate8, 1.6},        {kReadDirPlus, 1.4},      {kDirect1, 1.0},
-    {kDirect16, 2.0, 0.5},
+    {kCreate1, 1.0, 0, 1.15},  {kCreate8, 1.6},        {kReadDirPlusKnown, 1.4}, {kReadDirPlusForget, 1.0},
+    {kDirect1, 1.0},           {kDirect16, 2.0, 0.5},
 };
 
 std::string speed_of(const DaemonRow& row, const Taken& taken) {

@@ -203,6 +203,7 @@ Runs native_memory_rows(const std::string& directory) {
             {kLongWrite, long_write},
             {kCreate1, create},
             {kCreate8, create},
+            {kReadDirPlusKnown, read_directory},
             {kReadDirPlus, read_directory},
             {kReadDirPlusForget, read_directory}};
 }

@@ -26,8 +26,9 @@ inline constexpr char kLongRead[] = "read of 1 MiB, 1";
 inline constexpr char kLongWrite[] = "write of 1 MiB, 1";
 inline constexpr char kCreate1[] = "create, write 4 KiB, flush, release, unlink, 1";
 inline constexpr char kCreate8[] = "create, write 4 KiB, flush, release, unlink, 8";
-inline constexpr char kReadDirPlus[] = "READDIRPLUS, each of 10,000 entries";
-inline constexpr char kReadDirPlusForget[] = "the same and their FORGETs in batches";
+inline constexpr char kReadDirPlusKnown[] = "READDIRPLUS, each of 10,000 known entries";
+inline constexpr char kReadDirPlus[] = "the same of new ones, without their FORGETs";
+inline constexpr char kReadDirPlusForget[] = "the same of new ones, and their FORGETs";
 inline constexpr char kDirect1[] = "O_DIRECT random read of 4 KiB on disk, 1";
 inline constexpr char kDirect16[] = "O_DIRECT random read of 4 KiB on disk, 16";
 
@@ -44,6 +45,7 @@ inline constexpr DaemonRow kDaemonRows[] = {
     {kLongWrite, 16, Unit::kGigabytes},
     {kCreate1, 100},
     {kCreate8, 200},
+    {kReadDirPlusKnown, kEntries},
     {kReadDirPlus, kEntries},
     {kReadDirPlusForget, kEntries},
     {kDirect1, 200},

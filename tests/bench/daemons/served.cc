@@ -285,7 +285,7 @@ std::function<Taken(std::size_t)> Served::create(std::size_t in_flight) {
     };
 }
 
-std::function<Taken(std::size_t)> Served::read_directory(bool with_forgets) {
+std::function<Taken(std::size_t)> Served::read_directory(Entries entries, bool with_forgets) {
     std::shared_ptr<Call> call = driver_->make_call();
     const fuse::NodeId node = look_up(fuse::kRootNodeId, kFilesDirectory).node;
     const Buffer buffer = driver_->make_buffer(kDirectoryBytes);
@@ -293,37 +293,46 @@ std::function<Taken(std::size_t)> Served::read_directory(bool with_forgets) {
         open(node, fuse::open_flag::kReadOnly | fuse::open_flag::kDirectory, fuse::Opcode::kOpenDir);
     driver_->prepare(*call, fuse::Opcode::kReadDirPlus, node,
                      fuse::ReadIn{.fh = handle, .size = kDirectoryBytes}, {}, 0, std::nullopt, buffer.piece);
-    // Reads the directory, from the beginning, until at least so many entries were seen.
-    return [=, this](std::size_t operations) {
-        Taken sum;
-        std::vector<fuse::ForgetOne> references;
-        for (std::size_t seen = 0; seen < operations; seen += kEntries) {
-            references.clear();
-            const Stopwatch watch(*this);
-            auto& arguments = call->arguments_as<fuse::ReadIn>();
-            for (arguments.offset = 0;;) {
-                driver_->transact(*call);
-                if (call->reply->len <= sizeof(fuse::OutHeader)) break;
-                fuse::DirectoryPlusReader reader(
-                    std::span(buffer.data, call->reply->len - sizeof(fuse::OutHeader)));
-                while (true) {
-                    const auto record = reader.next();
-                    if (!record) throw Failure("READDIRPLUS: a bad record");
-                    if (!*record) break;
-                    arguments.offset = (*record)->dirent.off;
-                    if ((*record)->entry.node != fuse::kNoNode) {
-                        references.push_back({.node = (*record)->entry.node, .nlookup = 1});
-                    }
+    // Reads the whole directory; the references that were given.
+    auto read_all = [=, this, references = std::vector<fuse::ForgetOne>{}]() mutable {
+        references.clear();
+        auto& arguments = call->arguments_as<fuse::ReadIn>();
+        for (arguments.offset = 0;;) {
+            driver_->transact(*call);
+            if (call->reply->len <= sizeof(fuse::OutHeader)) break;
+            fuse::DirectoryPlusReader reader(
+                std::span(buffer.data, call->reply->len - sizeof(fuse::OutHeader)));
+            while (true) {
+                const auto record = reader.next();
+                if (!record) throw Failure("READDIRPLUS: a bad record");
+                if (!*record) break;
+                arguments.offset = (*record)->dirent.off;
+                if ((*record)->entry.node != fuse::kNoNode) {
+                    references.push_back({.node = (*record)->entry.node, .nlookup = 1});
                 }
             }
+        }
+        if (references.size() != kEntries) throw Failure("READDIRPLUS: not all entries");
+        return references;
+    };
+    const auto forget = [this](const std::vector<fuse::ForgetOne>& references) {
+        driver_->forget(references);
+        driver_->wait_for_forgets();
+    };
+    return [=, this](std::size_t operations) mutable {
+        Taken sum;
+        std::vector<fuse::ForgetOne> kept;
+        if (entries == Entries::kKnown) kept = read_all();
+        for (std::size_t seen = 0; seen < operations; seen += kEntries) {
+            const Stopwatch watch(*this);
+            const auto references = read_all();
             Taken taken = watch.taken();
-            driver_->forget(references);
-            driver_->wait_for_forgets();
+            forget(references);
             if (with_forgets) taken = watch.taken();
-            if (references.size() != kEntries) throw Failure("READDIRPLUS: not all entries");
             sum.seconds += taken.seconds;
             sum.cpu += taken.cpu;
         }
+        forget(kept);
         return sum;
     };
 }
@@ -340,8 +349,9 @@ Runs Served::memory_rows() {
             {kLongWrite, long_write()},
             {kCreate1, create(1)},
             {kCreate8, create(8)},
-            {kReadDirPlus, read_directory(false)},
-            {kReadDirPlusForget, read_directory(true)}};
+            {kReadDirPlus, read_directory(Entries::kNew, false)},
+            {kReadDirPlusForget, read_directory(Entries::kNew, true)},
+            {kReadDirPlusKnown, read_directory(Entries::kKnown, false)}};
 }
 
 Runs Served::disk_rows() {

@@ -34,6 +34,8 @@ class Served {
   private:
     // Processor time of the daemon and the clock, until taken.
     class Stopwatch;
+    // Whether the daemon knows a directory's entries already when they are read.
+    enum class Entries { kNew, kKnown };
     // Calls in flight, one or more a slot.
     using Calls = std::vector<std::unique_ptr<Call>>;
 
@@ -49,7 +51,7 @@ class Served {
     std::function<Taken(std::size_t)> long_read();
     std::function<Taken(std::size_t)> long_write();
     std::function<Taken(std::size_t)> create(std::size_t in_flight);
-    std::function<Taken(std::size_t)> read_directory(bool with_forgets);
+    std::function<Taken(std::size_t)> read_directory(Entries entries, bool with_forgets);
 
     std::unique_ptr<lab::Daemon> daemon_;
     std::unique_ptr<FuseDriver> driver_;

@@ -53,6 +53,19 @@ std::expected<void, std::string> confine_to_server_capabilities(const ProcessOpt
     return keep_capabilities(wanted);
 }
 
+std::expected<void, std::string> give_up_capabilities(std::span<const unsigned> given_up) {
+    if (auto own = read_own(); !own) return own;
+    for (const unsigned capability : given_up) {
+        capng_update(CAPNG_DROP,
+                     static_cast<capng_type_t>(CAPNG_EFFECTIVE | CAPNG_PERMITTED | CAPNG_INHERITABLE),
+                     capability);
+    }
+    if (const int failed = capng_apply(CAPNG_SELECT_CAPS); failed != 0) {
+        return std::unexpected(fmt::format("cannot give up capabilities (libcap-ng: {})", failed));
+    }
+    return {};
+}
+
 std::expected<void, std::string> keep_capabilities(std::span<const unsigned> kept) {
     if (auto own = read_own(); !own) return own;
     const bool may_set_bits = capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP) == 1;

@@ -19,6 +19,9 @@ std::vector<unsigned> server_capabilities(const ProcessOptions& options);
 // handles ask for must be there. Of the calling thread; called while it is the only one.
 std::expected<void, std::string> confine_to_server_capabilities(const ProcessOptions& options);
 
+// Gives up these, as far as they are there.
+std::expected<void, std::string> give_up_capabilities(std::span<const unsigned> given_up);
+
 // Gives up all but `kept`, as far as they are there.
 std::expected<void, std::string> keep_capabilities(std::span<const unsigned> kept);
 

@@ -2,9 +2,13 @@
 
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <sched.h>
 #include <unistd.h>
 
+#include <array>
+
+#include "host/capabilities.h"
 #include "host/mount_sandbox.h"
 #include "host/system_error.h"
 #include "host/user_namespace.h"
@@ -14,6 +18,7 @@ namespace {
 
 using vhost_user::Fd;
 
+constexpr std::array<unsigned, 2> kToActAsOthers{CAP_SETUID, CAP_SETGID};
 constexpr int kPlace = O_PATH | O_DIRECTORY | O_CLOEXEC;
 
 std::expected<Fd, std::string> open_place(const char* path) {
@@ -89,10 +94,18 @@ std::expected<std::optional<Fork>, std::string> fork_for_sandbox(const ProcessOp
 
 std::expected<ServerRoots, std::string> enter_sandbox(const ProcessOptions& options,
                                                       const std::optional<Fork>& fork) {
+    const bool is_alone = is_alone_in_namespace();
     auto roots = options.sandbox == SandboxMode::kNone     ? roots_of(options.shared_directory.c_str())
                  : options.sandbox == SandboxMode::kChroot ? change_root(options.shared_directory)
                                                            : enter_namespaces(options);
-    if (!roots || !fork) return roots;
+    if (!roots) return roots;
+    // Who cannot act as another serves as who it is, instead of failing at every try.
+    if (const auto given_up =
+            is_alone ? give_up_capabilities(kToActAsOthers) : std::expected<void, std::string>();
+        !given_up) {
+        return std::unexpected(given_up.error());
+    }
+    if (!fork) return roots;
     // Last, because a process that changes its ids is not tied any more.
     const auto tied = die_with_parent(*fork);
     return tied ? std::move(roots) : std::unexpected(tied.error());

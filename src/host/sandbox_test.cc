@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <gtest/gtest.h>
+#include <linux/capability.h>
 #include <sys/fsuid.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -351,6 +352,26 @@ TEST(UserNamespace, AUserHasASandbox) {
     struct stat made {};
     ASSERT_EQ(::stat((share.path() / "made").c_str(), &made), 0);
     EXPECT_EQ(made.st_uid, kNobody);
+}
+
+TEST(UserNamespace, WhoIsAloneDoesNotTryToActAsOthers) {
+    SKIP_UNLESS_ROOT();
+    const Share share;
+    EXPECT_EQ(in_sandbox(
+                  share.options(SandboxMode::kNamespace),
+                  [](const ServerRoots&, Findings& found) {
+                      __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
+                      std::array<__user_cap_data_struct, 2> sets{};
+                      found.expect(::syscall(SYS_capget, &header, sets.data()) == 0,
+                                   "capabilities can be read");
+                      const auto has = [&sets](unsigned capability) {
+                          return (sets[capability / 32].permitted & (1U << (capability % 32))) != 0;
+                      };
+                      found.expect(!has(CAP_SETUID) && !has(CAP_SETGID), "there is nobody to change to");
+                      found.expect(has(CAP_DAC_OVERRIDE), "but other capabilities are there");
+                  },
+                  kNobody),
+              "");
 }
 
 TEST(UserNamespace, AUserCanBeItsRoot) {

@@ -155,4 +155,15 @@ std::expected<void, std::string> become_namespace_root() {
     return {};
 }
 
+bool is_alone_in_namespace() {
+    for (const auto* const path : {"/proc/self/uid_map", "/proc/self/gid_map"}) {
+        std::ifstream map(path);
+        std::uint64_t ids = 0;
+        for (IdMapping line; map >> line.inside >> line.outside >> line.count;)
+            ids += line.count;
+        if (ids == 1) return true;
+    }
+    return false;
+}
+
 }  // namespace host

@@ -19,4 +19,8 @@ std::expected<void, std::string> enter_user_namespace(std::span<const IdMapping>
 // Becomes user and group 0 of the namespace where they are mapped, without supplementary groups.
 std::expected<void, std::string> become_namespace_root();
 
+// Whether the process' user namespace has one user or one group alone, so that nobody else can be acted as.
+// Reads /proc.
+bool is_alone_in_namespace();
+
 }  // namespace host

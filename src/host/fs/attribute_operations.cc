@@ -52,7 +52,7 @@ void FuseWorker::getattr(const InHeader& header, Arguments arguments, const Repl
             return reply.succeed(attributes(attr_of(status, options_), options_.attr_timeout));
         }
     }
-    const auto node = server_.nodes_.pin(header.node);
+    const auto node = pin(header.node);
     if (!node) return reply.fail(node.error());
     if (::fstat(node->fd(), &status) != 0) return reply.finish(errno);
     reply.succeed(attributes(attr_of(status, options_), options_.attr_timeout));
@@ -71,7 +71,7 @@ void FuseWorker::statx(const InHeader& header, Arguments arguments, const Reply&
     if (file != nullptr) {
         if (::statx(file->fd.get(), "", flags, mask, &status) != 0) return reply.finish(errno);
     } else {
-        const auto node = server_.nodes_.pin(header.node);
+        const auto node = pin(header.node);
         if (!node) return reply.fail(node.error());
         if (::statx(node->fd(), "", flags, mask, &status) != 0) return reply.finish(errno);
     }
@@ -137,7 +137,7 @@ int FuseWorker::change_attributes(const fuse::SetAttrIn& change, const NodeTable
 void FuseWorker::setattr(const InHeader& header, Arguments arguments, const Reply& reply) {
     const auto in = arguments.fixed<fuse::SetAttrIn>();
     if (!in) return reply.fail(Errno::kEINVAL);
-    const auto node = server_.nodes_.pin(header.node);
+    const auto node = pin(header.node);
     if (!node) return reply.fail(node.error());
     std::shared_ptr<const vhost_user::Fd> open;
     if ((in->valid & fuse::set_attr::kFileHandle) != 0) {
@@ -158,7 +158,7 @@ void FuseWorker::access(const InHeader& header, Arguments arguments, const Reply
     const auto in = arguments.fixed<fuse::AccessIn>();
     if (!in || (in->mask & ~static_cast<std::uint32_t>(R_OK | W_OK | X_OK)) != 0)
         return reply.fail(Errno::kEINVAL);
-    const auto node = server_.nodes_.pin(header.node);
+    const auto node = pin(header.node);
     if (!node) return reply.fail(node.error());
     struct stat status;
     if (::fstat(node->fd(), &status) != 0) return reply.finish(errno);

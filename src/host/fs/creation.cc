@@ -16,6 +16,7 @@ using fuse::Errno;
 namespace {
 
 constexpr mode_t kPermissionBits = 07777;
+constexpr int kAttempts = 16;  // while others make and remove the same name
 
 // The umask to create with where the guest has not applied it itself (POSIX ACLs: the directory decides).
 class CreationMask {
@@ -28,6 +29,12 @@ class CreationMask {
     std::optional<ScopedUmask> scoped_;
 };
 
+// A user outside of the group that a file in a set-group-id directory gets must not make it set-group-id; the
+// daemon's capability would let it pass. Guests before Linux 6.0 leave that to the host.
+bool loses_set_group_id(const fuse::InHeader& header, std::uint32_t mode) {
+    return (mode & S_ISGID) != 0 && header.uid != 0;
+}
+
 dev_t device_of(std::uint32_t encoded) {
     return ::makedev(encoded >> 8 & 0xfff, (encoded & 0xff) | (encoded >> 12 & 0xfff00));
 }
@@ -38,11 +45,12 @@ void FuseWorker::mknod(const InHeader& header, Arguments arguments, const Reply&
     const auto in = arguments.fixed<fuse::MknodIn>();
     const auto name = in ? arguments.name() : std::nullopt;
     if (!name) return reply.fail(Errno::kEINVAL);
-    const auto parent = server_.nodes_.pin(header.node);
+    const auto parent = pin(header.node);
     if (!parent) return reply.fail(parent.error());
     if (const auto acting = act_as(header); !acting) return reply.fail(acting.error());
     {
         const CreationMask mask(agreed(fuse::init_flag::kDontMask), in->umask);
+        const WithoutSetIdCapability without(loses_set_group_id(header, in->mode));
         if (::mknodat(parent->fd(), name->data(), in->mode, device_of(in->rdev)) != 0)
             return reply.finish(errno);
     }
@@ -53,7 +61,7 @@ void FuseWorker::mkdir(const InHeader& header, Arguments arguments, const Reply&
     const auto in = arguments.fixed<fuse::MkdirIn>();
     const auto name = in ? arguments.name() : std::nullopt;
     if (!name) return reply.fail(Errno::kEINVAL);
-    const auto parent = server_.nodes_.pin(header.node);
+    const auto parent = pin(header.node);
     if (!parent) return reply.fail(parent.error());
     if (const auto acting = act_as(header); !acting) return reply.fail(acting.error());
     {
@@ -68,7 +76,7 @@ void FuseWorker::symlink(const InHeader& header, Arguments arguments, const Repl
     const auto name = arguments.name();
     const auto target = name ? arguments.string() : std::nullopt;
     if (!target) return reply.fail(Errno::kEINVAL);
-    const auto parent = server_.nodes_.pin(header.node);
+    const auto parent = pin(header.node);
     if (!parent) return reply.fail(parent.error());
     if (const auto acting = act_as(header); !acting) return reply.fail(acting.error());
     if (::symlinkat(target->data(), parent->fd(), name->data()) != 0) return reply.finish(errno);
@@ -76,13 +84,13 @@ void FuseWorker::symlink(const InHeader& header, Arguments arguments, const Repl
 }
 
 // Opens the file, or makes it. Only what was made here belongs to the request's user.
-FsResult<vhost_user::Fd> FuseWorker::create_file(const InHeader& header, const NodeTable::Pin& parent,
-                                                 const char* name, const fuse::CreateIn& arguments) {
-    if (const auto acting = act_as(header); !acting) return std::unexpected(acting.error());
+FsResult<vhost_user::Fd> FuseWorker::make_or_open(const InHeader& header, const NodeTable::Pin& parent,
+                                                  const char* name, const fuse::CreateIn& arguments) {
     const int flags = host_open_flags(arguments.flags & ~fuse::open_flag::kTruncate) | O_NOFOLLOW;
     vhost_user::Fd made;
     {
         const CreationMask mask(agreed(fuse::init_flag::kDontMask), arguments.umask);
+        const WithoutSetIdCapability without(loses_set_group_id(header, arguments.mode));
         made = open_descriptor([&] {
             return ::openat(parent.fd(), name, flags | O_CREAT | O_EXCL, arguments.mode & kPermissionBits);
         });
@@ -105,19 +113,31 @@ FsResult<vhost_user::Fd> FuseWorker::create_file(const InHeader& header, const N
     return file;
 }
 
+FsResult<vhost_user::Fd> FuseWorker::create_file(const InHeader& header, const NodeTable::Pin& parent,
+                                                 const char* name, const fuse::CreateIn& arguments) {
+    if (const auto acting = act_as(header); !acting) return std::unexpected(acting.error());
+    auto file = make_or_open(header, parent, name, arguments);
+    // It was there, and then was not.
+    for (int again = kAttempts; !file && file.error() == Errno::kENOENT && again != 0; --again)
+        file = make_or_open(header, parent, name, arguments);
+    return file;
+}
+
 void FuseWorker::answer_created(const NodeTable::Pin& parent, vhost_user::Fd file, std::uint32_t flags,
                                 const Reply& reply) {
+    file = to_keep(std::move(file));
+    if (!file) return reply.finish(errno);
     const auto entry = enter_open(parent, file.get());
     if (!entry) return reply.fail(entry.error());
-    reply.succeed(
-        fuse::CreateOut{.entry = *entry, .open = open_reply(std::move(file), host_open_flags(flags))});
+    reply.succeed(fuse::CreateOut{.entry = *entry,
+                                  .open = open_reply(std::move(file), host_open_flags(flags), entry->node)});
 }
 
 void FuseWorker::create(const InHeader& header, Arguments arguments, const Reply& reply) {
     const auto in = arguments.fixed<fuse::CreateIn>();
     const auto name = in ? arguments.name() : std::nullopt;
     if (!name) return reply.fail(Errno::kEINVAL);
-    const auto parent = server_.nodes_.pin(header.node);
+    const auto parent = pin(header.node);
     if (!parent) return reply.fail(parent.error());
     auto file = create_file(header, *parent, name->data(), *in);
     if (!file) return reply.fail(file.error());
@@ -127,13 +147,14 @@ void FuseWorker::create(const InHeader& header, Arguments arguments, const Reply
 void FuseWorker::tmpfile(const InHeader& header, Arguments arguments, const Reply& reply) {
     const auto in = arguments.fixed<fuse::CreateIn>();
     if (!in) return reply.fail(Errno::kEINVAL);
-    const auto parent = server_.nodes_.pin(header.node);
+    const auto parent = pin(header.node);
     if (!parent) return reply.fail(parent.error());
     if (const auto acting = act_as(header); !acting) return reply.fail(acting.error());
     const int exclusive = (in->flags & fuse::open_flag::kExclusive) != 0 ? O_EXCL : 0;  // never to be linked
     vhost_user::Fd file;
     {
         const CreationMask mask(agreed(fuse::init_flag::kDontMask), in->umask);
+        const WithoutSetIdCapability without(loses_set_group_id(header, in->mode));
         file = open_descriptor([&] {
             return ::openat(parent->fd(), ".", host_open_flags(in->flags) | O_TMPFILE | exclusive,
                             in->mode & kPermissionBits);

@@ -1,6 +1,8 @@
 // Reading and writing, straight between files and the guest's memory.
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/uio.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -19,6 +21,12 @@ namespace {
 
 using Pieces = std::array<iovec, IOV_MAX>;
 
+// Whether the file's content is never anywhere but in memory.
+bool is_in_memory(int fd) {
+    struct statfs status;
+    return ::fstatfs(fd, &status) == 0 && (status.f_type == TMPFS_MAGIC || status.f_type == RAMFS_MAGIC);
+}
+
 }  // namespace
 
 void PendingData::begin(Direction direction, std::shared_ptr<OpenFile> file, const Reply& reply,
@@ -28,6 +36,7 @@ void PendingData::begin(Direction direction, std::shared_ptr<OpenFile> file, con
     file_ = std::move(file);
     reply_.emplace(reply);
     pieces_.assign(pieces.begin(), pieces.end());
+    rest_.reserve(pieces_.size());
     offset_ = offset;
     want_ = want;
     done_ = done;
@@ -44,8 +53,13 @@ void PendingData::go_on() noexcept {
                                                          : io->writev(fd, rest_, offset, 0, *this))) {
         return;
     }
+    wait_for_rest();
+}
+
+void PendingData::wait_for_rest() noexcept {
     reply_->exchange().before_blocking();
-    const auto position = static_cast<off_t>(offset);
+    const int fd = file_->fd.get();
+    const auto position = static_cast<off_t>(offset_ + done_);
     const int count = static_cast<int>(rest_.size());
     const ssize_t result = direction_ == Direction::kRead ? ::preadv(fd, rest_.data(), count, position)
                                                           : ::pwritev(fd, rest_.data(), count, position);
@@ -53,7 +67,8 @@ void PendingData::go_on() noexcept {
 }
 
 void PendingData::completed(std::int32_t result) noexcept {
-    if (result == -EINTR || result == -EAGAIN) return go_on();
+    if (result == -EINTR) return go_on();
+    if (result == -EAGAIN) return wait_for_rest();  // the ring cannot do it on this file
     if (result < 0) return end(-result);
     done_ += static_cast<std::size_t>(result);
     if (result == 0 || done_ == want_) return end(0);
@@ -78,6 +93,7 @@ void PendingData::end(int error) noexcept {
 PendingData& FuseWorker::pending() {
     if (free_pending_.empty()) {
         all_pending_.push_back(std::make_unique<PendingData>(*this));
+        free_pending_.reserve(all_pending_.capacity());  // giving back never fails
         free_pending_.push_back(all_pending_.back().get());
     }
     PendingData& taken = *free_pending_.back();
@@ -100,19 +116,23 @@ void FuseWorker::read(const InHeader&, Arguments arguments, const Reply& reply) 
     const auto pieces = std::span<const iovec>(room).first(count);
     std::size_t done = 0;
     if (!file->direct) {
-        bool cannot_tell = file->cannot_tell.load(std::memory_order_relaxed);
+        using Waits = OpenFile::Waits;
+        Waits waits = file->waits.load(std::memory_order_relaxed);
         const auto offset = static_cast<off_t>(in->offset);
-        ssize_t got = 0;
-        if (!cannot_tell) {
+        ssize_t got = -1;
+        errno = EAGAIN;
+        if (waits == Waits::kTold) {
             got = ::preadv2(file->fd.get(), pieces.data(), static_cast<int>(count), offset, RWF_NOWAIT);
             if (got < 0 && errno == EOPNOTSUPP) {
-                file->cannot_tell.store(true, std::memory_order_relaxed);
-                cannot_tell = true;
+                waits = is_in_memory(file->fd.get()) ? Waits::kNever : Waits::kPerhaps;
+                file->waits.store(waits, std::memory_order_relaxed);
+                errno = EAGAIN;
             }
         }
-        if (cannot_tell) got = ::preadv(file->fd.get(), pieces.data(), static_cast<int>(count), offset);
+        if (waits == Waits::kNever)
+            got = ::preadv(file->fd.get(), pieces.data(), static_cast<int>(count), offset);
         if (got < 0 && errno != EAGAIN && errno != EINTR) return reply.finish(errno);
-        if (got == 0 || static_cast<std::size_t>(got) == want || (cannot_tell && got > 0)) {
+        if (got == 0 || static_cast<std::size_t>(got) == want || (waits == Waits::kNever && got > 0)) {
             return reply.succeed_in_place(static_cast<std::size_t>(got));
         }
         if (got > 0) {
@@ -142,6 +162,7 @@ void FuseWorker::write(const InHeader&, Arguments arguments, const Reply& reply)
         return pending().begin(PendingData::Direction::kWrite, std::move(file), reply, pieces, in->offset,
                                in->size, 0);
     }
+    if (file->direct || file->durable) reply.exchange().before_blocking();
     const WithoutSetIdCapability without(kill);
     const ssize_t written =
         ::pwritev(file->fd.get(), pieces.data(), static_cast<int>(count), static_cast<off_t>(in->offset));

@@ -93,17 +93,17 @@ void append(std::vector<std::byte>& to, const Fixed& fixed, std::string_view nam
 
 void FuseWorker::opendir(const InHeader& header, Arguments arguments, const Reply& reply) {
     if (!arguments.fixed<fuse::OpenIn>()) return reply.fail(Errno::kEINVAL);
-    const auto node = server_.nodes_.pin(header.node);
+    const auto node = pin(header.node);
     if (!node) return reply.fail(node.error());
     if (node->info().type != fuse::mode::kDirectory) return reply.fail(Errno::kENOTDIR);
-    vhost_user::Fd fd = open_descriptor(
-        [&] { return ::openat(node->fd(), ".", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC); });
+    vhost_user::Fd fd = to_keep(open_descriptor(
+        [&] { return ::openat(node->fd(), ".", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC); }));
     if (!fd) return reply.finish(errno);
     fuse::OpenOut out;
     if (options_.cache == CachePolicy::kAlways) {
         out.open_flags = fuse::opened_flag::kKeepCache | fuse::opened_flag::kCacheDir;
     }
-    out.fh = server_.directories_.add(std::make_shared<OpenDirectory>(std::move(fd)));
+    out.fh = server_.directories_.add(std::make_shared<OpenDirectory>(std::move(fd), header.node));
     reply.succeed(out);
 }
 
@@ -129,7 +129,7 @@ void FuseWorker::read_directory(const InHeader& header, Arguments arguments, con
     if (!in) return reply.fail(Errno::kEINVAL);
     const auto directory = server_.directories_.find(in->fh);
     if (directory == nullptr) return reply.fail(Errno::kEBADF);
-    const auto node = server_.nodes_.pin(header.node);
+    const auto node = pin(header.node);
     if (!node) return reply.fail(node.error());
     const std::size_t room = std::min({static_cast<std::size_t>(in->size), reply.room(), kMaxReplyBytes});
     const std::lock_guard lock(directory->mutex);

@@ -41,7 +41,7 @@ int FuseWorker::host_open_flags(std::uint32_t flags) const {
     // What has been done by then, what the guest has decided itself, and what would make the daemon follow or
     // create.
     constexpr std::uint32_t kDropped =
-        kCreate | kExclusive | kNoFollow | kDirectory | static_cast<std::uint32_t>(O_PATH) |
+        kCreate | kExclusive | kNoFollow | kDirectory | kNonBlock | static_cast<std::uint32_t>(O_PATH) |
         static_cast<std::uint32_t>(O_TMPFILE & ~O_DIRECTORY) | static_cast<std::uint32_t>(O_ASYNC) |
         static_cast<std::uint32_t>(O_CLOEXEC) | static_cast<std::uint32_t>(O_NOCTTY);
     flags &= ~kDropped;
@@ -55,8 +55,8 @@ int FuseWorker::host_open_flags(std::uint32_t flags) const {
     return static_cast<int>(flags) | O_CLOEXEC | O_NOCTTY;
 }
 
-fuse::OpenOut FuseWorker::open_reply(vhost_user::Fd fd, int flags) {
-    auto file = std::make_shared<OpenFile>(std::move(fd));
+fuse::OpenOut FuseWorker::open_reply(vhost_user::Fd fd, int flags, fuse::NodeId node) {
+    auto file = std::make_shared<OpenFile>(std::move(fd), node);
     file->direct = (flags & O_DIRECT) != 0;
     file->durable = (flags & (O_SYNC | O_DSYNC)) != 0;
     fuse::OpenOut out;
@@ -72,7 +72,7 @@ fuse::OpenOut FuseWorker::open_reply(vhost_user::Fd fd, int flags) {
 void FuseWorker::open(const InHeader& header, Arguments arguments, const Reply& reply) {
     const auto in = arguments.fixed<fuse::OpenIn>();
     if (!in) return reply.fail(Errno::kEINVAL);
-    const auto node = server_.nodes_.pin(header.node);
+    const auto node = pin(header.node);
     if (!node) return reply.fail(node.error());
     // Opening a pipe would wait, opening a device would reach the host's.
     if (node->info().type == fuse::mode::kSymlink) return reply.fail(Errno::kELOOP);
@@ -84,10 +84,10 @@ void FuseWorker::open(const InHeader& header, Arguments arguments, const Reply& 
     vhost_user::Fd file;
     {
         const WithoutSetIdCapability kill((in->open_flags & fuse::kOpenKillSuidGid) != 0);
-        file = reopen(node->fd(), flags);
+        file = to_keep(reopen(node->fd(), flags));
     }
     if (!file) return reply.finish(errno);
-    reply.succeed(open_reply(std::move(file), flags));
+    reply.succeed(open_reply(std::move(file), flags, header.node));
 }
 
 void FuseWorker::release(const InHeader&, Arguments arguments, const Reply& reply) {
@@ -131,11 +131,19 @@ void FuseWorker::fallocate(const InHeader&, Arguments arguments, const Reply& re
     const auto file = server_.files_.find(in->fh);
     if (file == nullptr) return reply.fail(Errno::kEBADF);
     if (in->offset > INT64_MAX || in->length > INT64_MAX) return reply.fail(Errno::kEFBIG);
-    if (::fallocate(file->fd.get(), static_cast<int>(in->mode), static_cast<off_t>(in->offset),
-                    static_cast<off_t>(in->length)) != 0) {
-        return reply.finish(errno);
+    const int fd = file->fd.get();
+    const auto mode = static_cast<std::int32_t>(in->mode);
+    if (io_ != nullptr) {
+        auto pending = std::make_unique<PendingChange>(file, reply);
+        if (io_->fallocate(fd, mode, in->offset, in->length, *pending)) {
+            static_cast<void>(pending.release());  // it ends itself
+            return;
+        }
     }
-    reply.succeed();
+    reply.exchange().before_blocking();
+    reply.finish(::fallocate(fd, mode, static_cast<off_t>(in->offset), static_cast<off_t>(in->length)) == 0
+                     ? 0
+                     : errno);
 }
 
 void FuseWorker::lseek(const InHeader&, Arguments arguments, const Reply& reply) {

@@ -1,22 +1,38 @@
 #include "host/fs/fuse_server.h"
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <climits>
 #include <cstring>
 
 #include "host/fs/attributes.h"
 #include "host/fs/fuse_worker.h"
 
 namespace host {
+namespace {
+
+constexpr rlim_t kMostReserved = 64;
+
+int first_reserved_descriptor() {
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return INT_MAX;
+    const rlim_t most = std::min<rlim_t>(limit.rlim_cur, INT_MAX);
+    return static_cast<int>(most - std::min(kMostReserved, most / 4));
+}
+
+}  // namespace
 
 FuseServer::FuseServer(ServerOptions options, vhost_user::Fd root, const NodeInfo& root_info,
                        vhost_user::Fd proc_self_fd)
     : options_(std::move(options)),
       proc_self_fd_(std::move(proc_self_fd)),
       mounts_(options_.file_handles != FileHandles::kNever),
-      nodes_(std::move(root), root_info, mounts_, options_.descriptor_budget) {}
+      nodes_(std::move(root), root_info, mounts_, options_.descriptor_budget),
+      reserved_from_(first_reserved_descriptor()) {}
 
 std::expected<std::unique_ptr<FuseServer>, std::string> FuseServer::create(ServerOptions options,
                                                                            ServerRoots roots) {

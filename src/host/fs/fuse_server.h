@@ -38,8 +38,11 @@ class FuseServer final : public RequestHandler {
     const vhost_user::Fd proc_self_fd_;
     Mounts mounts_;
     NodeTable nodes_;
-    HandleTable<OpenFile> files_;
-    HandleTable<OpenDirectory> directories_;
+    HandleTable<OpenFile> files_{0};
+    HandleTable<OpenDirectory> directories_{1};
+    // Descriptors of this number and above are not for what the guest decides how long to keep, so that all
+    // else goes on when it keeps too much.
+    const int reserved_from_;
     std::atomic<std::uint64_t> agreed_ = 0;  // init_flag bits of both sides; 0 before INIT
 };
 

@@ -7,6 +7,7 @@
 #include <array>
 #include <cerrno>
 #include <charconv>
+#include <new>
 #include <system_error>
 
 #include "host/fs/pending_data.h"
@@ -109,7 +110,26 @@ void FuseWorker::serve(Exchange& exchange) noexcept {
     if (route == nullptr) return reply.fail(Errno::kENOSYS);
     if (agreed_ == 0 && header.opcode != Opcode::kInit) return reply.fail(Errno::kEIO);
     if (options_.readonly && route->modifies) return reply.fail(Errno::kEROFS);
-    (this->*route->operation)(header, request_.arguments(), reply);
+    try {
+        (this->*route->operation)(header, request_.arguments(), reply);
+    } catch (const std::bad_alloc&) {  // thrown before the exchange was finished
+        reply.fail(Errno::kENOMEM);
+    }
+}
+
+FsResult<NodeTable::Pin> FuseWorker::pin(fuse::NodeId id) {
+    auto pinned = server_.nodes_.pin(id);
+    if (pinned || pinned.error() != Errno::kESTALE) return pinned;
+    // Some file systems forget the handle of what has no name any more, even if it is open.
+    const auto is_node = [id](const auto& open) { return open.node == id; };
+    vhost_user::Fd fd;
+    if (const auto file = server_.files_.find_if(is_node)) {
+        fd = reopen(file->fd.get(), O_PATH);
+    } else if (const auto directory = server_.directories_.find_if(is_node)) {
+        fd = reopen(directory->fd.get(), O_PATH);
+    }
+    if (!fd) return pinned;
+    return server_.nodes_.pin_by(id, std::move(fd));
 }
 
 FsResult<void> FuseWorker::act_as(const InHeader& header) {
@@ -124,6 +144,18 @@ FsResult<void> FuseWorker::act_as(const InHeader& header) {
         further = *group;
     }
     return credentials_.become(*uid, *gid, further);
+}
+
+vhost_user::Fd FuseWorker::to_keep(vhost_user::Fd fd) {
+    const int limit = server_.reserved_from_;
+    if (fd.get() < limit) return fd;
+    if (server_.nodes_.shrink()) {
+        vhost_user::Fd lower(::fcntl(fd.get(), F_DUPFD_CLOEXEC, 0));
+        if (lower && lower.get() < limit) return lower;
+    }
+    fd.reset();
+    errno = EMFILE;
+    return {};
 }
 
 vhost_user::Fd FuseWorker::reopen(int fd, int flags) {

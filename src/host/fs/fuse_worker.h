@@ -65,6 +65,8 @@ class FuseWorker final : public RequestWorker {
     void symlink(const InHeader&, Arguments, const Reply&);
     void create(const InHeader&, Arguments, const Reply&);
     void tmpfile(const InHeader&, Arguments, const Reply&);
+    FsResult<vhost_user::Fd> make_or_open(const InHeader& header, const NodeTable::Pin& parent,
+                                          const char* name, const fuse::CreateIn& arguments);
     FsResult<vhost_user::Fd> create_file(const InHeader& header, const NodeTable::Pin& parent,
                                          const char* name, const fuse::CreateIn& arguments);
     void answer_created(const NodeTable::Pin& parent, vhost_user::Fd file, std::uint32_t flags,
@@ -92,7 +94,7 @@ class FuseWorker final : public RequestWorker {
                          const Reply& reply);
     // The flags that the host's kernel is given for the guest's.
     int host_open_flags(std::uint32_t flags) const;
-    fuse::OpenOut open_reply(vhost_user::Fd file, int flags);
+    fuse::OpenOut open_reply(vhost_user::Fd file, int flags, fuse::NodeId node);
 
     // data.cc
     void read(const InHeader&, Arguments, const Reply&);
@@ -128,12 +130,17 @@ class FuseWorker final : public RequestWorker {
     fuse::EntryOut entry_of(fuse::NodeId id, const struct statx& status, std::uint64_t parent_mount) const;
     void answer_entry(const NodeTable::Pin& parent, const char* name, const Reply& reply);
 
+    // The node in use, by an open file of it if need be.
+    FsResult<NodeTable::Pin> pin(fuse::NodeId id);
+
     // Makes the thread act as the request's user for what is created next.
     FsResult<void> act_as(const InHeader& header);
     // Calls `attempt`, which returns a descriptor or -1 and sets errno; again, if descriptors were lacking
     // and some could be given back.
     template <typename Attempt>
     vhost_user::Fd open_descriptor(Attempt&& attempt);
+    // What the guest decides how long to keep. None, and errno is EMFILE, if too few descriptors are left.
+    vhost_user::Fd to_keep(vhost_user::Fd fd);
     // A descriptor for what an O_PATH descriptor refers to, which is no link.
     vhost_user::Fd reopen(int fd, int flags);
 

@@ -16,9 +16,9 @@ void FuseWorker::link(const InHeader& header, Arguments arguments, const Reply& 
     const auto in = arguments.fixed<fuse::LinkIn>();
     const auto name = in ? arguments.name() : std::nullopt;
     if (!name) return reply.fail(Errno::kEINVAL);
-    const auto node = server_.nodes_.pin(in->oldnode);
+    const auto node = pin(in->oldnode);
     if (!node) return reply.fail(node.error());
-    const auto parent = server_.nodes_.pin(header.node);
+    const auto parent = pin(header.node);
     if (!parent) return reply.fail(parent.error());
     const DescriptorPath path(node->fd());
     if (::linkat(server_.proc_self_fd_.get(), path.c_str(), parent->fd(), name->data(), AT_SYMLINK_FOLLOW) !=
@@ -31,7 +31,7 @@ void FuseWorker::link(const InHeader& header, Arguments arguments, const Reply& 
 void FuseWorker::unlink(const InHeader& header, Arguments arguments, const Reply& reply) {
     const auto name = arguments.name();
     if (!name) return reply.fail(Errno::kEINVAL);
-    const auto parent = server_.nodes_.pin(header.node);
+    const auto parent = pin(header.node);
     if (!parent) return reply.fail(parent.error());
     reply.finish(::unlinkat(parent->fd(), name->data(), 0) == 0 ? 0 : errno);
 }
@@ -39,7 +39,7 @@ void FuseWorker::unlink(const InHeader& header, Arguments arguments, const Reply
 void FuseWorker::rmdir(const InHeader& header, Arguments arguments, const Reply& reply) {
     const auto name = arguments.name();
     if (!name) return reply.fail(Errno::kEINVAL);
-    const auto parent = server_.nodes_.pin(header.node);
+    const auto parent = pin(header.node);
     if (!parent) return reply.fail(parent.error());
     reply.finish(::unlinkat(parent->fd(), name->data(), AT_REMOVEDIR) == 0 ? 0 : errno);
 }
@@ -50,9 +50,9 @@ void FuseWorker::rename_with(const InHeader& header, fuse::NodeId new_directory,
     const auto new_name = old_name ? arguments.name() : std::nullopt;
     constexpr std::uint32_t kKnown = fuse::kRenameNoReplace | fuse::kRenameExchange | fuse::kRenameWhiteout;
     if (!new_name || (flags & ~kKnown) != 0) return reply.fail(Errno::kEINVAL);
-    const auto from = server_.nodes_.pin(header.node);
+    const auto from = pin(header.node);
     if (!from) return reply.fail(from.error());
-    const auto to = server_.nodes_.pin(new_directory);
+    const auto to = pin(new_directory);
     if (!to) return reply.fail(to.error());
     const int result = flags == 0
                            ? ::renameat(from->fd(), old_name->data(), to->fd(), new_name->data())
@@ -73,7 +73,7 @@ void FuseWorker::rename2(const InHeader& header, Arguments arguments, const Repl
 }
 
 void FuseWorker::readlink(const InHeader& header, Arguments, const Reply& reply) {
-    const auto node = server_.nodes_.pin(header.node);
+    const auto node = pin(header.node);
     if (!node) return reply.fail(node.error());
     char target[PATH_MAX + 1];
     const ssize_t length = ::readlinkat(node->fd(), "", target, sizeof target);

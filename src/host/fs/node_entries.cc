@@ -54,6 +54,10 @@ FsResult<fuse::NodeId> FuseWorker::add_by_descriptor(const NodeTable::Pin& paren
         static_cast<void>(server_.mounts_.handles_on(
             info.key.mount, fd.get(), info.type == fuse::mode::kDirectory, server_.proc_self_fd_.get()));
     }
+    if (!server_.mounts_.known(info.key.mount)) {  // the node keeps it
+        fd = to_keep(std::move(fd));
+        if (!fd) return last_error();
+    }
     return server_.nodes_.add(info, std::move(fd));
 }
 
@@ -112,7 +116,7 @@ void FuseWorker::answer_entry(const NodeTable::Pin& parent, const char* name, co
 void FuseWorker::lookup(const InHeader& header, Arguments arguments, const Reply& reply) {
     const auto name = arguments.name();
     if (!name) return reply.fail(Errno::kEINVAL);
-    const auto parent = server_.nodes_.pin(header.node);
+    const auto parent = pin(header.node);
     if (!parent) return reply.fail(parent.error());
     answer_entry(*parent, name->data(), reply);
 }

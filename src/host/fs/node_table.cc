@@ -20,6 +20,13 @@ std::uint64_t hash_of(const NodeKey& key) {
     return hash ^ hash >> 29;
 }
 
+// Whether it is the inode that it was taken for, of the same type: what may be opened depends on it.
+bool is_of(int fd, const NodeInfo& info) {
+    struct stat status;
+    return ::fstat(fd, &status) == 0 && status.st_ino == info.key.inode && status.st_dev == info.key.device &&
+           (status.st_mode & S_IFMT) == info.type;
+}
+
 }  // namespace
 
 // In use while it has references or pins; otherwise in its shard's list of free slots.
@@ -214,24 +221,28 @@ fuse::NodeId NodeTable::id_of(const Shard& shard, const Node& node) const {
     return fuse::NodeId{std::uint64_t{node.generation} << 32 | node.slot << kShardBits | shard.number};
 }
 
-std::expected<NodeTable::Pin, fuse::Errno> NodeTable::pin(fuse::NodeId id) {
+// With or without a descriptor.
+std::expected<NodeTable::Pin, fuse::Errno> NodeTable::take(fuse::NodeId id) {
     if (id == fuse::kRootNodeId) return Pin(nullptr, root_.get());
     const auto number = static_cast<std::uint64_t>(id);
     const auto place = static_cast<std::uint32_t>(number);
     Shard& shard = *shards_[place & (kShards - 1)];
-    Node* node = nullptr;
-    {
-        const std::lock_guard lock(shard.mutex);
-        const std::uint32_t slot = place >> kShardBits;
-        if (slot >= shard.chunks.size() * kSlotsInChunk) return std::unexpected(fuse::Errno::kESTALE);
-        node = &shard.at(slot);
-        if (node->generation != number >> 32 || node->lookups == 0)
-            return std::unexpected(fuse::Errno::kESTALE);
-        ++node->pins;
-        node->used_lately = true;
-        if (node->fd >= 0) return Pin(&shard, node);
-    }
-    Pin pin(&shard, node);
+    const std::lock_guard lock(shard.mutex);
+    const std::uint32_t slot = place >> kShardBits;
+    if (slot >= shard.chunks.size() * kSlotsInChunk) return std::unexpected(fuse::Errno::kESTALE);
+    Node& node = shard.at(slot);
+    if (node.generation != number >> 32 || node.lookups == 0) return std::unexpected(fuse::Errno::kESTALE);
+    ++node.pins;
+    node.used_lately = true;
+    return Pin(&shard, &node, node.fd >= 0);
+}
+
+std::expected<NodeTable::Pin, fuse::Errno> NodeTable::pin(fuse::NodeId id) {
+    auto taken = take(id);
+    if (!taken || taken->has_fd_) return taken;
+    Pin pin = std::move(*taken);
+    Shard& shard = *pin.shard_;
+    Node* const node = pin.node_;
     const auto mount = mounts_.known(node->info.key.mount);
     if (!mount) return std::unexpected(fuse::Errno::kESTALE);
     auto opened = node->handle.open(*mount);
@@ -244,9 +255,7 @@ std::expected<NodeTable::Pin, fuse::Errno> NodeTable::pin(fuse::NodeId id) {
         return std::unexpected(opened.error());
     }
     // The handle was perhaps taken of a name that came to mean another inode than the one looked at before.
-    struct stat status;
-    if (::fstat(opened->get(), &status) != 0 || status.st_ino != node->info.key.inode ||
-        status.st_dev != node->info.key.device) {
+    if (!is_of(opened->get(), node->info)) {
         unlist(pin);
         return std::unexpected(fuse::Errno::kESTALE);
     }
@@ -259,6 +268,19 @@ std::expected<NodeTable::Pin, fuse::Errno> NodeTable::pin(fuse::NodeId id) {
             shard.make_hot(*node);
             if (shard.hot.size() > budget_) cooled = shard.cool_one();
         }
+    }
+    return pin;
+}
+
+std::expected<NodeTable::Pin, fuse::Errno> NodeTable::pin_by(fuse::NodeId id, vhost_user::Fd fd) {
+    auto taken = take(id);
+    if (!taken || taken->has_fd_) return taken;
+    Pin pin = std::move(*taken);
+    if (!is_of(fd.get(), pin.node_->info)) return std::unexpected(fuse::Errno::kESTALE);
+    const std::lock_guard lock(pin.shard_->mutex);
+    if (pin.node_->fd < 0) {
+        pin.node_->fd = fd.release();
+        ++pin.shard_->descriptors;  // not among the hot ones, whose handles can stand for them
     }
     return pin;
 }

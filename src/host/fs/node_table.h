@@ -49,7 +49,9 @@ class NodeTable {
     class Pin {
       public:
         Pin(Pin&& other) noexcept
-            : shard_(std::exchange(other.shard_, nullptr)), node_(std::exchange(other.node_, nullptr)) {}
+            : shard_(std::exchange(other.shard_, nullptr)),
+              node_(std::exchange(other.node_, nullptr)),
+              has_fd_(other.has_fd_) {}
         Pin& operator=(Pin&&) = delete;
         ~Pin();
 
@@ -58,9 +60,10 @@ class NodeTable {
 
       private:
         friend class NodeTable;
-        Pin(Shard* shard, Node* node) : shard_(shard), node_(node) {}
+        Pin(Shard* shard, Node* node, bool has_fd = true) : shard_(shard), node_(node), has_fd_(has_fd) {}
         Shard* shard_;  // null: the root
         Node* node_;
+        bool has_fd_;  // when it was taken
     };
 
     // `root` is an O_PATH descriptor. At most about `descriptor_budget` descriptors are kept for nodes that
@@ -70,7 +73,12 @@ class NodeTable {
     NodeTable(const NodeTable&) = delete;
     NodeTable& operator=(const NodeTable&) = delete;
 
+    // kESTALE for an id that is not known, and for a node whose handle leads nowhere any more.
     std::expected<Pin, fuse::Errno> pin(fuse::NodeId id);
+
+    // The same for a node whose inode lives though its handle is forgotten: by an O_PATH descriptor of it,
+    // which the node keeps. kESTALE also for a descriptor of another inode.
+    std::expected<Pin, fuse::Errno> pin_by(fuse::NodeId id, vhost_user::Fd fd);
 
     // One more reference to the node with `seen.key`, if there is one. `name` in `directory` was just seen to
     // be that inode; it is looked at again where neither a descriptor nor the time of birth proves that its
@@ -96,6 +104,7 @@ class NodeTable {
 
     Shard& shard_of(const NodeKey& key);
     static void unlist(const Pin& pin);
+    std::expected<Pin, fuse::Errno> take(fuse::NodeId id);
     template <typename Keep>
     fuse::NodeId add_node(const NodeInfo& info, Keep&& keep);
     fuse::NodeId id_of(const Shard& shard, const Node& node) const;

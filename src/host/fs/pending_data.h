@@ -28,6 +28,8 @@ class PendingData final : public AsyncOperation {
 
   private:
     void go_on() noexcept;
+    // Does the rest now, without the ring.
+    void wait_for_rest() noexcept;
     void end(int error) noexcept;
 
     FuseWorker& worker_;

@@ -15,6 +15,7 @@ using fuse::Errno;
 namespace {
 
 constexpr std::uint32_t kMaxWriteBytes = 1U << 20;  // also of a read: what a Linux guest asks for at most
+constexpr std::uint32_t kDefaultPages = 32;         // of guests that do not speak of pages
 constexpr std::uint16_t kMaxBackground = 256;
 // Of InitIn: before 7.36, and before 7.6 respectively.
 constexpr std::size_t kShortInit = 16;
@@ -49,7 +50,9 @@ void FuseWorker::init(const InHeader&, Arguments arguments, const Reply& reply) 
     if ((offered & fuse::init_flag::kInitExt) != 0) offered |= std::uint64_t{in.flags2} << 32;
     const std::uint64_t flags = flags_to_agree_on(offered);
     if (options_.posix_acl && (flags & fuse::init_flag::kPosixAcl) == 0) return reply.fail(Errno::kEPROTO);
-    if ((offered & fuse::init_flag::kMaxPages) == 0) return reply.fail(Errno::kEPROTO);
+    // Firmware does not offer to count pages.
+    const std::uint32_t pages =
+        (flags & fuse::init_flag::kMaxPages) != 0 ? kMaxWriteBytes / fuse::kPageBytes : kDefaultPages;
 
     server_.reset();  // whatever an earlier guest left behind
     server_.agreed_.store(flags | fuse::init_flag::kInitReserved, std::memory_order_release);
@@ -59,9 +62,9 @@ void FuseWorker::init(const InHeader&, Arguments arguments, const Reply& reply) 
                                 .flags = static_cast<std::uint32_t>(flags),
                                 .max_background = kMaxBackground,
                                 .congestion_threshold = kMaxBackground / 4 * 3,
-                                .max_write = kMaxWriteBytes,
+                                .max_write = pages * fuse::kPageBytes,
                                 .time_gran = 1,
-                                .max_pages = kMaxWriteBytes / fuse::kPageBytes,
+                                .max_pages = static_cast<std::uint16_t>(pages),
                                 .flags2 = static_cast<std::uint32_t>(flags >> 32)});
 }
 
@@ -71,7 +74,7 @@ void FuseWorker::destroy(const InHeader&, Arguments, const Reply& reply) {
 }
 
 void FuseWorker::statfs(const InHeader& header, Arguments, const Reply& reply) {
-    const auto node = server_.nodes_.pin(header.node);
+    const auto node = pin(header.node);
     if (!node) return reply.fail(node.error());
     struct statfs status;
     if (::fstatfs(node->fd(), &status) != 0) return reply.finish(errno);
@@ -86,8 +89,11 @@ void FuseWorker::statfs(const InHeader& header, Arguments, const Reply& reply) {
 }
 
 void FuseWorker::syncfs(const InHeader& header, Arguments, const Reply& reply) {
-    const auto node = server_.nodes_.pin(header.node);
+    const auto node = pin(header.node);
     if (!node) return reply.fail(node.error());
+    // Of anything else, a device perhaps, opening has effects of its own.
+    const std::uint32_t type = node->info().type;
+    if (type != fuse::mode::kDirectory && type != fuse::mode::kRegular) return reply.fail(Errno::kEINVAL);
     const vhost_user::Fd fd = reopen(node->fd(), O_RDONLY | O_NONBLOCK);
     if (!fd) return reply.finish(errno);
     reply.exchange().before_blocking();

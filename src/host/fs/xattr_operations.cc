@@ -55,10 +55,13 @@ void FuseWorker::setxattr(const InHeader& header, Arguments arguments, const Rep
     if (!value) return reply.fail(Errno::kEINVAL);
     const auto name = host_xattr_name(*guest_name);
     if (!name) return reply.fail(name.error());
-    const auto node = server_.nodes_.pin(header.node);
+    const auto node = pin(header.node);
     if (!node) return reply.fail(node.error());
-    const WithoutSetIdCapability kill(*guest_name == kAccessAcl &&
-                                      (in.setxattr_flags & fuse::kSetXattrAclKillSgid) != 0);
+    const bool kill = *guest_name == kAccessAcl && (in.setxattr_flags & fuse::kSetXattrAclKillSgid) != 0;
+    if (kill) {  // the bit stays for members of the file's group
+        if (const auto acting = act_as(header); !acting) return reply.fail(acting.error());
+    }
+    const WithoutSetIdCapability without(kill);
     const DescriptorPath path(node->fd());
     const int result =
         ::setxattr(path.c_str(), name->c_str(), value->data(), value->size(), static_cast<int>(in.flags));
@@ -70,8 +73,9 @@ void FuseWorker::getxattr(const InHeader& header, Arguments arguments, const Rep
     const auto guest_name = in ? arguments.string() : std::nullopt;
     if (!guest_name) return reply.fail(Errno::kEINVAL);
     const auto name = host_xattr_name(*guest_name);
-    if (!name) return reply.fail(name.error());
-    const auto node = server_.nodes_.pin(header.node);
+    // A name that the map forbids is one that no file has.
+    if (!name) return reply.fail(name.error() == Errno::kEPERM ? Errno::kENODATA : name.error());
+    const auto node = pin(header.node);
     if (!node) return reply.fail(node.error());
     const DescriptorPath path(node->fd());
     scratch_.resize(std::min<std::size_t>(in->size, kMaxValueBytes));
@@ -85,7 +89,7 @@ void FuseWorker::listxattr(const InHeader& header, Arguments arguments, const Re
     const auto in = arguments.fixed<fuse::GetXattrIn>();
     if (!in) return reply.fail(Errno::kEINVAL);
     if (!options_.xattr) return reply.fail(Errno::kENOSYS);
-    const auto node = server_.nodes_.pin(header.node);
+    const auto node = pin(header.node);
     if (!node) return reply.fail(node.error());
     const DescriptorPath path(node->fd());
     scratch_.resize(kMaxValueBytes);
@@ -112,7 +116,7 @@ void FuseWorker::removexattr(const InHeader& header, Arguments arguments, const 
     if (!guest_name) return reply.fail(Errno::kEINVAL);
     const auto name = host_xattr_name(*guest_name);
     if (!name) return reply.fail(name.error());
-    const auto node = server_.nodes_.pin(header.node);
+    const auto node = pin(header.node);
     if (!node) return reply.fail(node.error());
     const DescriptorPath path(node->fd());
     reply.finish(::removexattr(path.c_str(), name->c_str()) == 0 ? 0 : answered(errno));

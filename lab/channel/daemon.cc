@@ -12,6 +12,7 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -72,6 +73,11 @@ class SpawnActions {
 
 }  // namespace
 
+std::string default_daemon() {
+    const char* const named = std::getenv("VIRTIOFSD");
+    return named != nullptr && *named != '\0' ? named : LAB_BUILT_DAEMON;
+}
+
 std::expected<std::unique_ptr<Daemon>, std::string> Daemon::start(DaemonOptions options) {
     std::unique_ptr<Daemon> daemon(new Daemon);
     std::error_code error;
@@ -124,7 +130,7 @@ std::expected<std::unique_ptr<Daemon>, std::string> Daemon::start(DaemonOptions 
                                       &spawn.attributes, argv.data(), environ);
     if (spawned != 0) {
         daemon->pid_ = -1;
-        return fail("cannot start " + options.binary + " (Debian's is in qemu-system-common)", spawned);
+        return fail("cannot start " + options.binary, spawned);
     }
     return daemon;
 }

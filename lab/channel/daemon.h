@@ -13,9 +13,13 @@
 
 namespace lab {
 
+// The daemon that tests are about: what VIRTIOFSD names in the environment, else the one of this build.
+std::string default_daemon();
+inline constexpr char kDebiansDaemon[] = "/usr/lib/qemu/virtiofsd";
+
 struct DaemonOptions {
     std::string directory;  // to be shared
-    std::string binary = "/usr/lib/qemu/virtiofsd";
+    std::string binary = default_daemon();
     std::string cache = "auto";               // auto, always or none
     std::vector<std::string> arguments = {};  // further ones, e.g. {"-o", "xattr"}
 };

@@ -1,5 +1,5 @@
 # Thin front of the CMake presets; scripts/ does the work. `make help` lists the targets.
-.PHONY: all packages native windows lab demo test bench soak fuzz fmt lint clean help
+.PHONY: all packages native windows lab demo test bench soak fuzz install deb fmt lint clean help
 
 all: native windows ## Build everything: native release and Windows binaries
 
@@ -30,6 +30,12 @@ soak: lab ## Endurance in the lab: a million files, ten minutes of stress (SOAK_
 
 fuzz: packages ## Fuzz every parser of foreign bytes (FUZZ_SECONDS each, default 60)
 	@scripts/fuzz
+
+install: packages ## Install virtiofsd on this host (PREFIX=/usr, DESTDIR=)
+	@scripts/install
+
+deb: packages ## A Debian package of virtiofsd, in build/
+	@scripts/install --package
 
 fmt: packages ## Format the sources in place
 	@scripts/format --fix

@@ -204,7 +204,7 @@ std::span<const OptionSet::Setting> OptionSet::settings() {
         {"xattr", "", kAccess, "extended attributes", &A::choice<&OptionSet::xattr_, true>},
         {"no-xattr", "", kHidden, "", &A::choice<&OptionSet::xattr_, false>},
         {"xattrmap", "RULES", kAccess,
-         "names of extended attributes on the host, e.g. :map::user.virtiofs.: (see virtiofsd(1)); turns "
+         "names of extended attributes on the host, e.g. :map::user.virtiofs.: (see virtiofsd(8)); turns "
          "xattr on",
          &A::xattrmap},
         {"posix-acl", "", kAccess, "POSIX access control lists; turns xattr on",

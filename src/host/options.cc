@@ -21,7 +21,7 @@ constexpr std::string_view kFooter =
     "  virtiofsd --shared-dir=/srv/share --socket-path=/run/share.sock &\n"
     "  qemu-system-x86_64 ... -object memory-backend-memfd,id=mem,size=4G,share=on -numa node,memdev=mem \\\n"
     "      -chardev socket,id=fs0,path=/run/share.sock -device vhost-user-fs-pci,chardev=fs0,tag=share\n"
-    "libvirt starts the daemon itself. virtiofsd(1) tells more.\n";
+    "libvirt starts the daemon itself. virtiofsd(8) tells more.\n";
 
 // What libvirt reads, by the vhost-user back-end program conventions (QEMU, docs/interop/vhost-user.json):
 // the options of today's form are understood.

@@ -7,6 +7,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <utility>
 
 namespace host {
 
@@ -39,16 +40,22 @@ class Spin {
     template <typename Found>
     bool look(Found&& found) {
         if (room_ == nullptr || !worth_it() || !room_->enter()) return false;
-        const auto end = std::chrono::steady_clock::now() + kTime;
+        auto now = std::chrono::steady_clock::now();
+        const auto end = now + kTime;
         bool done = false;
+        bool preempted = false;
         do {
             for (int i = 0; i < 16 && !done; ++i) {
                 done = found();
                 if (!done) pause();
             }
-        } while (!done && std::chrono::steady_clock::now() < end);
+            const auto before = std::exchange(now, std::chrono::steady_clock::now());
+            preempted = preempted || now - before > kTime;
+        } while (!done && now < end);
         room_->leave();
-        credit_ = done ? (credit_ < kMostCredit ? credit_ + 1 : credit_) : (credit_ > 0 ? credit_ - 1 : 0);
+        // Somebody else needed this processor: none is spare.
+        if (preempted || (!done && credit_ > 0)) credit_ = preempted ? 0 : credit_ - 1;
+        if (!preempted && done && credit_ < kMostCredit) ++credit_;
         return done;
     }
 

@@ -65,7 +65,7 @@ Result<std::shared_ptr<const GuestMemory::Mapping>> GuestMemory::map_one(const M
 }
 
 Result<GuestMemory::Pointer> GuestMemory::of(std::vector<std::shared_ptr<const Mapping>> mappings) {
-    const auto memory = std::make_shared<GuestMemory>();
+    auto memory = std::make_shared<GuestMemory>();
     for (const auto& mapping : mappings) {
         const MemoryRegion& place = mapping->place;
         memory->by_guest_.push_back({place.guest_address, place.bytes, mapping->memory});

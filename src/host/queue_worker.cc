@@ -112,7 +112,13 @@ std::expected<void, std::string> QueueWorker::set_up() {
     if (!watch(kick_->get())) return refuse("the kick descriptor that came from the front-end", errno);
     if (options_.async_capacity != 0) {
         auto io = AsyncIo::create(options_.async_capacity, options_.async_workers);
-        if (io && watch((*io)->fd())) io_ = std::move(*io);
+        if (io && watch((*io)->fd())) {
+            io_ = std::move(*io);
+        } else if (options_.log) {
+            const int error = io ? errno : static_cast<int>(io.error());
+            options_.log(options_.name + ": the kernel gives no io_uring (" + std::strerror(error) +
+                         "): requests that wait for the disk are served one after another");
+        }
     }
     queue_ = std::make_unique<RequestQueue>(ring_, io_.get());
     ring_ = {};

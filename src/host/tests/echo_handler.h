@@ -86,7 +86,8 @@ class EchoWorker final : public RequestWorker {
             }
         }
         exchange.before_blocking();
-        const ssize_t got = ::preadv(fd, &reading->piece, 1, static_cast<off_t>(arguments.offset));
+        ssize_t got = ::preadv(fd, &reading->piece, 1, static_cast<off_t>(arguments.offset));
+        if (got < 0 && errno == ESPIPE) got = ::readv(fd, &reading->piece, 1);
         reading.release()->completed(static_cast<std::int32_t>(got < 0 ? -errno : got));
     }
 

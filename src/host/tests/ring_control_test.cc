@@ -43,8 +43,9 @@ class Pipe {
 
 class RingControl : public testing::Test {
   protected:
+    virtual VhostServerOptions options() const { return {.max_request_queues = 2}; }
     void SetUp() override {
-        served_ = std::make_unique<ServedSocket>(handler_, VhostServerOptions{.max_request_queues = 2});
+        served_ = std::make_unique<ServedSocket>(handler_, options());
         auto front = vhost_user::FrontEnd::negotiate(
             served_->take_front(),
             {.wanted_features = virtio::feature::kRingEventIndex | virtio::feature::kRingIndirectDescriptors,
@@ -284,6 +285,23 @@ TEST_F(RingControl, AddressOutsideMemory_IsTriedAgainWhenTheMemoryChanges) {
     const int fd = more->fd();
     ASSERT_TRUE(tell(vhost_user::Request::kAddMemReg, bytes_of(added), std::span(&fd, 1)));
     EXPECT_EQ(static_cast<void*>(rings_[1]->wait()), this);
+}
+
+class RingControlWithoutAsyncIo : public RingControl {
+  protected:
+    VhostServerOptions options() const override { return {.max_request_queues = 2, .async_capacity = 0}; }
+};
+
+TEST_F(RingControlWithoutAsyncIo, RequestsServedBeforeOneThatWaits_AreShownToTheGuest) {
+    Pipe pipe;
+    const auto echo = rings_[1]->add({.opcode = fuse::Opcode::kWrite, .unique = 2}, {}, 0);
+    const auto read = read_from(pipe, 1);
+    EXPECT_EQ(rings_[1]->wait(), echo.get());
+    EXPECT_TRUE(echoes(2));
+    pipe.write("late");
+    ASSERT_EQ(rings_[1]->wait(), read.get());
+    EXPECT_EQ(text_of(rings_[1]->reply_body(*read)), "late");
+    EXPECT_FALSE(handler_.counts.has_io);
 }
 
 TEST_F(RingControl, ProtocolErrorWithOperationInFlight_EndsCleanly) {

@@ -54,9 +54,9 @@ class GuestRing {
                 .call = call.get()};
     }
 
-    // Puts a request into the ring and kicks if asked to.
-    std::unique_ptr<GuestRequest> send(const fuse::InHeader& header, std::span<const std::byte> body,
-                                       std::size_t reply_body_bytes) {
+    // Puts a request into the ring; the device sees it with the next publish().
+    std::unique_ptr<GuestRequest> add(const fuse::InHeader& header, std::span<const std::byte> body,
+                                      std::size_t reply_body_bytes) {
         auto request = std::make_unique<GuestRequest>();
         request->request_bytes = sizeof header + body.size();
         request->reply_bytes = sizeof(fuse::OutHeader) + reply_body_bytes;
@@ -68,6 +68,11 @@ class GuestRing {
         const virtio::Piece writable{memory_.guest_address(request->block + request->request_bytes),
                                      static_cast<std::uint32_t>(request->reply_bytes)};
         EXPECT_TRUE(driver_->add(std::span(&readable, 1), std::span(&writable, 1), request->token()));
+        return request;
+    }
+    std::unique_ptr<GuestRequest> send(const fuse::InHeader& header, std::span<const std::byte> body,
+                                       std::size_t reply_body_bytes) {
+        auto request = add(header, body, reply_body_bytes);
         publish();
         return request;
     }

@@ -20,7 +20,7 @@ namespace guest {
 // it as soon as it has waited.
 class Countdown {
   public:
-    explicit Countdown(std::size_t count) : left_(count), sleep_(of_this_thread()) {}
+    explicit Countdown(std::size_t count) : left_(count), sleep_(std::make_shared<Sleep>()) {}
 
     void count() noexcept {
         // Kept here, because this object may be gone once the lock is free.
@@ -41,15 +41,13 @@ class Countdown {
     }
 
   private:
-    // A thread's own, and so alive while another wakes it.
+    // Alive while another thread wakes this one. Not the thread's own: mingw's library destroys what is
+    // thread_local with its lock of all threads held, and asks for the loader's lock then. A thread of the
+    // system's that ends holds that one and asks for the first (tests/thread_ends).
     struct Sleep {
         threads::Mutex mutex;
         threads::Condition over;
     };
-    static const std::shared_ptr<Sleep>& of_this_thread() {
-        thread_local const auto sleep = std::make_shared<Sleep>();
-        return sleep;
-    }
 
     std::size_t left_;  // guarded by the sleep's mutex
     std::size_t awaited_ = 0;

@@ -1,5 +1,5 @@
 # Thin front of the CMake presets; scripts/ does the work. `make help` lists the targets.
-.PHONY: all packages native windows lab demo test bench soak fuzz install deb fmt lint clean help
+.PHONY: all packages native windows lab demo test bench soak torture fuzz install deb fmt lint clean help
 
 all: native windows ## Build everything: native release and Windows binaries
 
@@ -27,6 +27,9 @@ bench: lab ## Benchmarks: medians and ratios of one run, some minutes
 
 soak: lab ## Endurance in the lab: a million files, ten minutes of stress (SOAK_FILES, SOAK_SECONDS)
 	@scripts/soak
+
+torture: packages ## What the host daemons must stand, mounted here: POSIX tests, fsx, fio, stress-ng; some minutes each
+	@scripts/torture
 
 fuzz: packages ## Fuzz every parser of foreign bytes (FUZZ_SECONDS each, default 60)
 	@scripts/fuzz

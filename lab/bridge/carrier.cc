@@ -192,6 +192,10 @@ void Carrier::read_requests(int channel, Queue& requests) {
         }
         std::memcpy(&slot->request, room.data(), sizeof slot->request);
         slot->channel = channel;
+        if (slot->request.opcode == fuse::Opcode::kInterrupt && !options_.interrupts) {
+            answer_error(*slot, ENOSYS);
+            continue;
+        }
         const auto length = static_cast<std::size_t>(bytes);
         if (slot->request.opcode == fuse::Opcode::kInit) {
             fuse::InitIn init;
@@ -314,7 +318,7 @@ void Carrier::deliver(Slot& slot, std::uint32_t bytes_written) {
 }
 
 // False if the kernel does not take it as an answer to that request.
-bool Carrier::answer(Slot& slot, std::span<const std::byte> reply) {
+bool Carrier::answer(const Slot& slot, std::span<const std::byte> reply) {
     while (true) {
         if (::write(slot.channel, reply.data(), reply.size()) >= 0) return true;
         if (errno == EINTR) continue;
@@ -323,7 +327,7 @@ bool Carrier::answer(Slot& slot, std::span<const std::byte> reply) {
     }
 }
 
-void Carrier::answer_error(Slot& slot, std::int32_t error) {
+void Carrier::answer_error(const Slot& slot, std::int32_t error) {
     const fuse::OutHeader header{.len = sizeof header, .error = -error, .unique = slot.request.unique};
     answer(slot, std::as_bytes(std::span(&header, 1)));
 }

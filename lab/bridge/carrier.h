@@ -25,6 +25,10 @@ namespace lab {
 class Carrier {
   public:
     struct Options {
+        // Pass INTERRUPT. Linux' virtiofs sends none, and Debian's daemon crashes at some; without it the
+        // kernel is told that there is no such request, and who is killed while the daemon works waits for
+        // the daemon.
+        bool interrupts = false;
         std::size_t readers = 2;                   // threads that read requests
         std::uint32_t request_queues = 4;          // at most; never more than the daemon offers
         std::size_t messages = 256;                // under way at most
@@ -64,8 +68,8 @@ class Carrier {
     void send(Queue& queue, Slot& slot, std::size_t request_bytes);
     void take_replies(Queue& queue);
     void deliver(Slot& slot, std::uint32_t bytes_written);
-    bool answer(Slot& slot, std::span<const std::byte> reply);
-    void answer_error(Slot& slot, std::int32_t error);
+    bool answer(const Slot& slot, std::span<const std::byte> reply);
+    void answer_error(const Slot& slot, std::int32_t error);
     void give_up(const std::string& why);
 
     const Options options_;

@@ -23,6 +23,7 @@ constexpr char kUsage[] =
     "  --share DIRECTORY   for it to share\n"
     "  --cache MODE        for it: auto (default), always or none\n"
     "  --daemon-arg ARG    for it, as it is; may be repeated\n"
+    "  --interrupts        passes INTERRUPT to the daemon; Debian's crashes at some\n"
     "  --readers N         threads that read requests (default 2)\n";
 
 struct Options {
@@ -40,6 +41,10 @@ bool parse(const std::vector<std::string>& words, Options& options) {
         if (!word.starts_with("--")) {
             if (!options.mountpoint.empty()) return false;
             options.mountpoint = word;
+            continue;
+        }
+        if (word == "--interrupts") {
+            options.carrier.interrupts = true;
             continue;
         }
         if (++i == words.size()) return false;

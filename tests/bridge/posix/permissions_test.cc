@@ -77,14 +77,42 @@ TEST_F(PosixUsers, Open_ForWhatTheModeDoesNotAllowIsRefusedToTheOwner) {
 TEST_F(PosixUsers, SupplementaryGroup_Counts) {
     const std::string file = make_file("file", "", 0660);
     ASSERT_EQ(::chown(file.c_str(), kAnn, kTeam), 0);
-    const std::string directory = make_directory("directory", 0770);
-    ASSERT_EQ(::chown(directory.c_str(), kAnn, kTeam), 0);
-    const auto use = [&] {
-        if (::open(file.c_str(), O_RDWR) < 0) return errno;
-        return error_of(::open((directory + "/new").c_str(), O_CREAT | O_WRONLY, 0644));
-    };
+    const auto use = [&] { return error_of(::open(file.c_str(), O_RDWR)); };
     EXPECT_EQ(as(bob_of_team_, use), 0);
     EXPECT_EQ(as(bob_, use), EACCES);
+}
+
+TEST_F(PosixUsers, SupplementaryGroup_CountsForNewNames) {
+    const std::string directory = make_directory("directory", 0770);
+    ASSERT_EQ(::chown(directory.c_str(), kAnn, kTeam), 0);
+    const auto at = [&](const char* name) { return directory + "/" + name; };
+    const auto make = [&] {
+        if (::mkdir(at("inner").c_str(), 0755) != 0) return errno;
+        if (::symlink("x", at("link").c_str()) != 0) return errno;
+        if (::mkfifo(at("fifo").c_str(), 0644) != 0) return errno;
+        return error_of(::open(at("file").c_str(), O_CREAT | O_WRONLY, 0644));
+    };
+    EXPECT_EQ(as(bob_, make), EACCES);
+    EXPECT_EQ(as(bob_of_team_, make), 0);
+    for (const std::string& name : names_in(directory)) {
+        EXPECT_EQ(stat_of(at(name.c_str())).st_uid, kBob) << name;
+        EXPECT_EQ(stat_of(at(name.c_str())).st_gid, kBobsGroup) << name;
+    }
+}
+
+TEST_F(PosixUsers, SupplementaryGroup_CountsForRemovingAndRenaming) {
+    const std::string directory = make_directory("directory", 0770);
+    ASSERT_EQ(::chown(directory.c_str(), kAnn, kTeam), 0);
+    make_file("directory/file");
+    make_file("directory/other");
+    const auto change = [&] {
+        if (::rename((directory + "/file").c_str(), (directory + "/moved").c_str()) != 0) return errno;
+        if (::unlink((directory + "/other").c_str()) != 0) return errno;
+        return 0;
+    };
+    EXPECT_EQ(as(bob_, change), EACCES);
+    EXPECT_EQ(as(bob_of_team_, change), 0);
+    EXPECT_EQ(names_in(directory), std::vector<std::string>{"moved"});
 }
 
 TEST_F(PosixUsers, DirectoryWithoutWritePermission_KeepsItsNames) {

@@ -13,7 +13,6 @@
 namespace posix {
 namespace {
 
-
 struct CloseDirectory {
     void operator()(DIR* directory) const { ::closedir(directory); }
 };

@@ -405,7 +405,7 @@ TEST_F(Posix, Sync_OfFileDirectoryAndFileSystem_Works) {
     const File file(path("file"), O_WRONLY | O_CREAT);
     EXPECT_EQ(::fsync(file.fd()), 0);
     EXPECT_EQ(::fdatasync(file.fd()), 0);
-    EXPECT_EQ(::syncfs(file.fd()), 0);
+    EXPECT_EQ(::syncfs(file.fd()), 0) << std::strerror(errno);
     const File folder(directory(), O_RDONLY | O_DIRECTORY);
     EXPECT_EQ(::fsync(folder.fd()), 0);
 }

@@ -40,7 +40,10 @@ here() { sed -e "s|/usr/local/libexec/virtiofsd|$(realpath "$daemon")|" -e "s|/h
 mkdir -p /etc/qemu/vhost-user
 documented json | here json >/etc/qemu/vhost-user/10-virtiofsd.json
 
-# domain KERNEL-OPTIONS: the machine.
+documented libvirt-script | here script >"$work/script"
+chmod +x "$work/script"
+
+# domain KERNEL-OPTIONS [BINARY]: the machine; the share named has this binary, without: the daemon.
 domain() {
     cat <<END
 <domain type='qemu'>
@@ -61,7 +64,7 @@ domain() {
     <controller type='usb' model='none'/>
     <memballoon model='none'/>
     $(documented libvirt-share | here found)
-    $(documented libvirt-options | here named)
+    $(documented libvirt-options | here named | sed "s|<binary path='[^']*'|<binary path='${2:-$(realpath "$daemon")}'|")
   </devices>
 </domain>
 END
@@ -75,10 +78,13 @@ started() {
     done
 }
 
-# start_domain KERNEL-OPTIONS: until both shares were visited. $family: what belongs to it.
+arguments() { tr '\0' ' ' <"/proc/$1/cmdline" | cut -d' ' -f2- | sed -E 's/--fd=[0-9]+/--fd=N/; s/ $//'; }
+
+# start_domain KERNEL-OPTIONS [BINARY]: until both shares were visited. $family: what belongs to it; $found_arguments,
+# $named_arguments: the daemons' command lines.
 start_domain() {
     rm -f "$console" "$work"/*/from_guest
-    domain "$1" >"$work/guest.xml"
+    domain "$@" >"$work/guest.xml"
     for share in named found; do echo "$share $RANDOM" >"$work/$share/from_host"; done
     virt-qemu-run --root="$libvirt" --verbose "$work/guest.xml" </dev/null >"$work/libvirt.log" 2>&1 &
     runner=$!
@@ -87,6 +93,8 @@ start_domain() {
     eventually 40 "libvirt starts the machine" is_running
     mapfile -t family < <(started)
     expect "machine and daemons" "${#family[@]}" 3
+    found_arguments=$(arguments "${family[1]}")
+    named_arguments=$(arguments "${family[2]}")
     guest_says 60 "visited"
     for share in named found; do
         expect "the share $share" "$(cat "$work/$share/from_guest")" "$(cat "$work/$share/from_host")"
@@ -97,11 +105,10 @@ is_running() {
     grep -q 'guest running' "$work/libvirt.log"
 }
 ended() { for pid in "${family[@]}"; do eventually 10 "$1: process $pid ends" is_gone "$pid"; done; }
-arguments() { tr '\0' ' ' <"/proc/$1/cmdline" | cut -d' ' -f2- | sed -E 's/--fd=[0-9]+/--fd=N/; s/ $//'; }
 
 start_domain WAIT=1
-expect "arguments of the daemon found" "$(arguments "${family[1]}")" "--fd=N -o source=$work/found"
-expect "arguments of the daemon named" "$(arguments "${family[2]}")" \
+expect "arguments of the daemon found" "$found_arguments" "--fd=N -o source=$work/found"
+expect "arguments of the daemon named" "$named_arguments" \
     "--fd=N -o source=$work/named,cache=always,sandbox=chroot,xattr,flock,posix_lock --thread-pool-size=16"
 for pid in "${family[1]}" "${family[2]}"; do
     expect "the daemon's program" "$(readlink "/proc/$pid/exe")" "$(realpath "$daemon")"
@@ -111,7 +118,9 @@ ended "libvirt stops the machine"
 eventually 10 "virt-qemu-run ends" is_gone "$runner"
 
 # virt-qemu-run itself may miss the end of its machine.
-start_domain ""
+start_domain "" "$work/script"
+expect "arguments of the daemon in the script" "$(grep -oE -- '--thread-pool-size=16 -o writeback$' <<<"$named_arguments")" \
+    "--thread-pool-size=16 -o writeback"
 ended "the machine is switched off"
 kill -INT "$runner" 2>/dev/null || true
 eventually 10 "virt-qemu-run ends" is_gone "$runner"

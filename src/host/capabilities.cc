@@ -70,9 +70,9 @@ std::expected<void, std::string> keep_capabilities(std::span<const unsigned> kep
     if (auto own = read_own(); !own) return own;
     const bool may_set_bits = capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP) == 1;
     if (may_set_bits) {
-        constexpr unsigned long kBits = SECBIT_NO_SETUID_FIXUP | SECBIT_NO_SETUID_FIXUP_LOCKED |
-                                        SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_CAP_AMBIENT_RAISE |
-                                        SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED;
+        // Not SECBIT_NO_SETUID_FIXUP: a thread that acts as a guest's user has that user's rights only.
+        constexpr unsigned long kBits = SECBIT_NO_SETUID_FIXUP_LOCKED | SECBIT_NOROOT | SECBIT_NOROOT_LOCKED |
+                                        SECBIT_NO_CAP_AMBIENT_RAISE | SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED;
         if (::prctl(PR_SET_SECUREBITS, kBits) != 0) return system_error("cannot set secure bits");
     }
     if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return system_error("cannot give up new privileges");

@@ -29,12 +29,6 @@ class CreationMask {
     std::optional<ScopedUmask> scoped_;
 };
 
-// A user outside of the group that a file in a set-group-id directory gets must not make it set-group-id; the
-// daemon's capability would let it pass. Guests before Linux 6.0 leave that to the host.
-bool loses_set_group_id(const fuse::InHeader& header, std::uint32_t mode) {
-    return (mode & S_ISGID) != 0 && header.uid != 0;
-}
-
 dev_t device_of(std::uint32_t encoded) {
     return ::makedev(encoded >> 8 & 0xfff, (encoded & 0xff) | (encoded >> 12 & 0xfff00));
 }
@@ -47,10 +41,10 @@ void FuseWorker::mknod(const InHeader& header, Arguments arguments, const Reply&
     if (!name) return reply.fail(Errno::kEINVAL);
     const auto parent = pin(header.node);
     if (!parent) return reply.fail(parent.error());
-    if (const auto acting = act_as(header); !acting) return reply.fail(acting.error());
     {
+        const auto acting = act_as(header);
+        if (!acting) return reply.fail(acting.error());
         const CreationMask mask(agreed(fuse::init_flag::kDontMask), in->umask);
-        const WithoutSetIdCapability without(loses_set_group_id(header, in->mode));
         if (::mknodat(parent->fd(), name->data(), in->mode, device_of(in->rdev)) != 0)
             return reply.finish(errno);
     }
@@ -63,8 +57,9 @@ void FuseWorker::mkdir(const InHeader& header, Arguments arguments, const Reply&
     if (!name) return reply.fail(Errno::kEINVAL);
     const auto parent = pin(header.node);
     if (!parent) return reply.fail(parent.error());
-    if (const auto acting = act_as(header); !acting) return reply.fail(acting.error());
     {
+        const auto acting = act_as(header);
+        if (!acting) return reply.fail(acting.error());
         const CreationMask mask(agreed(fuse::init_flag::kDontMask), in->umask);
         if (::mkdirat(parent->fd(), name->data(), in->mode & kPermissionBits) != 0)
             return reply.finish(errno);
@@ -78,8 +73,11 @@ void FuseWorker::symlink(const InHeader& header, Arguments arguments, const Repl
     if (!target) return reply.fail(Errno::kEINVAL);
     const auto parent = pin(header.node);
     if (!parent) return reply.fail(parent.error());
-    if (const auto acting = act_as(header); !acting) return reply.fail(acting.error());
-    if (::symlinkat(target->data(), parent->fd(), name->data()) != 0) return reply.finish(errno);
+    {
+        const auto acting = act_as(header);
+        if (!acting) return reply.fail(acting.error());
+        if (::symlinkat(target->data(), parent->fd(), name->data()) != 0) return reply.finish(errno);
+    }
     answer_entry(*parent, name->data(), reply);
 }
 
@@ -89,8 +87,9 @@ FsResult<vhost_user::Fd> FuseWorker::make_or_open(const InHeader& header, const 
     const int flags = host_open_flags(arguments.flags & ~fuse::open_flag::kTruncate) | O_NOFOLLOW;
     vhost_user::Fd made;
     {
+        const auto acting = act_as(header);
+        if (!acting) return std::unexpected(acting.error());
         const CreationMask mask(agreed(fuse::init_flag::kDontMask), arguments.umask);
-        const WithoutSetIdCapability without(loses_set_group_id(header, arguments.mode));
         made = open_descriptor([&] {
             return ::openat(parent.fd(), name, flags | O_CREAT | O_EXCL, arguments.mode & kPermissionBits);
         });
@@ -115,7 +114,6 @@ FsResult<vhost_user::Fd> FuseWorker::make_or_open(const InHeader& header, const 
 
 FsResult<vhost_user::Fd> FuseWorker::create_file(const InHeader& header, const NodeTable::Pin& parent,
                                                  const char* name, const fuse::CreateIn& arguments) {
-    if (const auto acting = act_as(header); !acting) return std::unexpected(acting.error());
     auto file = make_or_open(header, parent, name, arguments);
     // It was there, and then was not.
     for (int again = kAttempts; !file && file.error() == Errno::kENOENT && again != 0; --again)
@@ -149,12 +147,12 @@ void FuseWorker::tmpfile(const InHeader& header, Arguments arguments, const Repl
     if (!in) return reply.fail(Errno::kEINVAL);
     const auto parent = pin(header.node);
     if (!parent) return reply.fail(parent.error());
-    if (const auto acting = act_as(header); !acting) return reply.fail(acting.error());
     const int exclusive = (in->flags & fuse::open_flag::kExclusive) != 0 ? O_EXCL : 0;  // never to be linked
     vhost_user::Fd file;
     {
+        const auto acting = act_as(header);
+        if (!acting) return reply.fail(acting.error());
         const CreationMask mask(agreed(fuse::init_flag::kDontMask), in->umask);
-        const WithoutSetIdCapability without(loses_set_group_id(header, in->mode));
         file = open_descriptor([&] {
             return ::openat(parent->fd(), ".", host_open_flags(in->flags) | O_TMPFILE | exclusive,
                             in->mode & kPermissionBits);

@@ -2,9 +2,7 @@
 
 #include <grp.h>
 #include <linux/capability.h>
-#include <linux/securebits.h>
 #include <sys/fsuid.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -36,9 +34,18 @@ struct Capabilities {
 
 Credentials::Credentials() : own_uid_(::geteuid()), own_gid_(::getegid()), uid_(own_uid_), gid_(own_gid_) {
     Capabilities capabilities;
-    const bool root_keeps_capabilities = (::prctl(PR_GET_SECUREBITS) & SECBIT_NO_SETUID_FIXUP) != 0;
-    can_change_ = root_keeps_capabilities && capabilities.get() && capabilities.effective(CAP_SETUID) &&
-                  capabilities.effective(CAP_SETGID);
+    can_change_ =
+        capabilities.get() && capabilities.effective(CAP_SETUID) && capabilities.effective(CAP_SETGID);
+}
+
+std::expected<ActingAs, fuse::Errno> ActingAs::begin(Credentials& credentials, std::uint32_t uid,
+                                                     std::uint32_t gid,
+                                                     std::optional<std::uint32_t> further_group) {
+    ActingAs acting(credentials);  // which undoes what was done, should it fail in the middle
+    if (const auto become = credentials.become(uid, gid, further_group); !become) {
+        return std::unexpected(become.error());
+    }
+    return acting;
 }
 
 std::expected<void, fuse::Errno> Credentials::become(std::uint32_t uid, std::uint32_t gid,

@@ -1,6 +1,6 @@
 // As whom the calling thread makes files: the guest's user and groups, of this thread alone.
-// Must never know: messages, id translations. Needs CAP_SETUID and CAP_SETGID, and SECBIT_NO_SETUID_FIXUP so
-// that the thread keeps its capabilities; a process without these makes all files as itself.
+// Must never know: messages, id translations. Needs CAP_SETUID and CAP_SETGID; a process without these makes
+// all files as itself.
 #pragma once
 
 #include <sys/types.h>
@@ -8,13 +8,15 @@
 #include <cstdint>
 #include <expected>
 #include <optional>
-#include <span>
+#include <utility>
 
 #include "fuse/errno.h"
 
 namespace host {
 
-// One thread's. System calls are made only when something changes.
+// One thread's. System calls are made only when something changes. Away from the daemon's own user the kernel
+// takes the thread's capabilities over files away (capabilities(7), "Effect of user ID changes"): it may do
+// what that user may.
 class Credentials {
   public:
     // Finds out whether the thread can act as others.
@@ -22,9 +24,8 @@ class Credentials {
 
     bool can_change() const { return can_change_; }
 
-    // Files are made as that user and group from now on, with one further group if the guest named one (which
-    // decides whether a new file inherits a directory's set-group-id bit). kEPERM for an id that the process
-    // may not use.
+    // As that user and group from now on, with one further group if the guest named one. kEPERM for an id
+    // that the process may not use.
     std::expected<void, fuse::Errno> become(std::uint32_t uid, std::uint32_t gid,
                                             std::optional<std::uint32_t> further_group = std::nullopt);
     // As the daemon itself.
@@ -37,6 +38,23 @@ class Credentials {
     std::uint32_t uid_;
     std::uint32_t gid_;
     std::optional<std::uint32_t> further_group_;
+};
+
+// While it lives, the thread acts as somebody; afterwards as the daemon itself.
+class ActingAs {
+  public:
+    static std::expected<ActingAs, fuse::Errno> begin(Credentials& credentials, std::uint32_t uid,
+                                                      std::uint32_t gid,
+                                                      std::optional<std::uint32_t> further_group);
+    ActingAs(ActingAs&& other) noexcept : credentials_(std::exchange(other.credentials_, nullptr)) {}
+    ActingAs& operator=(ActingAs&&) = delete;
+    ~ActingAs() {
+        if (credentials_ != nullptr) credentials_->become_self();
+    }
+
+  private:
+    explicit ActingAs(Credentials& credentials) : credentials_(&credentials) {}
+    Credentials* credentials_;
 };
 
 // While it lives the thread lacks CAP_FSETID, so that writing, truncating or changing the owner takes

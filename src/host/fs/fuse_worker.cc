@@ -132,7 +132,7 @@ FsResult<NodeTable::Pin> FuseWorker::pin(fuse::NodeId id) {
     return server_.nodes_.pin_by(id, std::move(fd));
 }
 
-FsResult<void> FuseWorker::act_as(const InHeader& header) {
+FsResult<ActingAs> FuseWorker::act_as(const InHeader& header) {
     const auto uid = options_.uids.to_host(header.uid);
     if (!uid) return std::unexpected(uid.error());
     const auto gid = options_.gids.to_host(header.gid);
@@ -143,7 +143,7 @@ FsResult<void> FuseWorker::act_as(const InHeader& header) {
         if (!group) return std::unexpected(group.error());
         further = *group;
     }
-    return credentials_.become(*uid, *gid, further);
+    return ActingAs::begin(credentials_, *uid, *gid, further);
 }
 
 vhost_user::Fd FuseWorker::to_keep(vhost_user::Fd fd) {

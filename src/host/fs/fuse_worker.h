@@ -134,7 +134,7 @@ class FuseWorker final : public RequestWorker {
     FsResult<NodeTable::Pin> pin(fuse::NodeId id);
 
     // Makes the thread act as the request's user for what is created next.
-    FsResult<void> act_as(const InHeader& header);
+    FsResult<ActingAs> act_as(const InHeader& header);
     // Calls `attempt`, which returns a descriptor or -1 and sets errno; again, if descriptors were lacking
     // and some could be given back.
     template <typename Attempt>

@@ -58,8 +58,11 @@ void FuseWorker::setxattr(const InHeader& header, Arguments arguments, const Rep
     const auto node = pin(header.node);
     if (!node) return reply.fail(node.error());
     const bool kill = *guest_name == kAccessAcl && (in.setxattr_flags & fuse::kSetXattrAclKillSgid) != 0;
+    std::optional<ActingAs> acting;
     if (kill) {  // the bit stays for members of the file's group
-        if (const auto acting = act_as(header); !acting) return reply.fail(acting.error());
+        auto begun = act_as(header);
+        if (!begun) return reply.fail(begun.error());
+        acting.emplace(std::move(*begun));
     }
     const WithoutSetIdCapability without(kill);
     const DescriptorPath path(node->fd());

@@ -96,6 +96,7 @@ class RingControl : public testing::Test {
     std::unique_ptr<GuestRequest> read_from(const Pipe& pipe, std::uint32_t index) {
         const fuse::ReadIn arguments{.fh = fuse::FileHandle{static_cast<std::uint64_t>(pipe.from())},
                                      .size = 16};
+        ++handler_.counts.opened;
         const int before = handler_.counts.outstanding;
         auto request = rings_[index]->send({.opcode = fuse::Opcode::kRead, .unique = ++unique_},
                                            bytes_of(arguments), 16);
@@ -301,6 +302,7 @@ TEST_F(RingControlWithoutAsyncIo, RequestsServedBeforeOneThatWaits_AreShownToThe
     pipe.write("late");
     ASSERT_EQ(rings_[1]->wait(), read.get());
     EXPECT_EQ(text_of(rings_[1]->reply_body(*read)), "late");
+    EXPECT_EQ(handler_.counts.outstanding, 0);
     EXPECT_FALSE(handler_.counts.has_io);
 }
 

@@ -36,8 +36,8 @@ bool is_utf8(std::string_view text) {
                          : lead >= 0xE0 && lead < 0xF0 ? 2
                                                        : 3;
         if (more == 3 && (lead < 0xF0 || lead > 0xF4)) return false;
-        for (int k = 0; k < more; ++k) {
-            if (i == text.size() || (static_cast<unsigned char>(text[i++]) & 0xC0) != 0x80) return false;
+        for (int k = 0; k < more; ++k, ++i) {
+            if (i == text.size() || (static_cast<unsigned char>(text[i]) & 0xC0) != 0x80) return false;
         }
     }
     return true;

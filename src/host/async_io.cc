@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <vector>
 
 namespace host {
 namespace {
@@ -40,6 +41,9 @@ struct AsyncIo::Ring {
     bool made = false;
     std::uint32_t capacity = 0;
     std::size_t in_flight = 0;
+    // Read by the kernel when it takes an entry; one for each that may not be taken yet.
+    std::vector<__kernel_timespec> times;
+    std::size_t next_time = 0;
 };
 
 std::expected<std::unique_ptr<AsyncIo>, fuse::Errno> AsyncIo::create(std::uint32_t capacity,
@@ -48,6 +52,7 @@ std::expected<std::unique_ptr<AsyncIo>, fuse::Errno> AsyncIo::create(std::uint32
     io->ring_ = std::make_unique<Ring>();
     Ring& ring = *io->ring_;
     ring.capacity = std::max<std::uint32_t>(capacity, 1);
+    ring.times.resize(ring.capacity);
     int result = -EINVAL;
     for (const unsigned setup : kSetups) {
         result = ::io_uring_queue_init(ring.capacity, &ring.ring, setup);
@@ -93,6 +98,16 @@ bool AsyncIo::fallocate(int fd, std::int32_t mode, std::uint64_t offset, std::ui
     io_uring_sqe* const entry = ring_->next();
     if (entry == nullptr) return false;
     ::io_uring_prep_fallocate(entry, fd, mode, static_cast<off_t>(offset), static_cast<off_t>(length));
+    return ring_->begin(entry, operation);
+}
+
+bool AsyncIo::timeout(std::chrono::nanoseconds time, AsyncOperation& operation) noexcept {
+    io_uring_sqe* const entry = ring_->next();
+    if (entry == nullptr) return false;
+    __kernel_timespec& kept = ring_->times[ring_->next_time++ % ring_->times.size()];
+    kept.tv_sec = time / std::chrono::seconds{1};
+    kept.tv_nsec = (time % std::chrono::seconds{1}).count();
+    ::io_uring_prep_timeout(entry, &kept, 0, 0);
     return ring_->begin(entry, operation);
 }
 

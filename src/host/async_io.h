@@ -4,6 +4,7 @@
 
 #include <sys/uio.h>
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <expected>
@@ -44,6 +45,9 @@ class AsyncIo {
     bool fsync(int fd, bool data_only, AsyncOperation& operation) noexcept;
     bool fallocate(int fd, std::int32_t mode, std::uint64_t offset, std::uint64_t length,
                    AsyncOperation& operation) noexcept;
+
+    // Completes when that time has passed, with any result.
+    bool timeout(std::chrono::nanoseconds time, AsyncOperation& operation) noexcept;
 
     // Hands what was started to the kernel.
     void submit() noexcept;

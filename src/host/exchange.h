@@ -41,6 +41,10 @@ class RequestWorker {
     // Finishes the exchange, now or later from a completion of the AsyncIo it was made with. Whatever is
     // outstanding has been finished before the worker is destroyed.
     virtual void serve(Exchange& exchange) noexcept = 0;
+
+    // What waits for the guest's or others' doing, and not for the kernel alone, is finished now, as if it
+    // had been interrupted.
+    virtual void stop_waiting() noexcept {}
 };
 
 // What stands behind all queues. Thread-safe.

@@ -166,8 +166,9 @@ void QueueWorker::serve_until_stopped() {
     }
 }
 
-// Completions come from the kernel alone, so they come.
+// Completions come from the kernel alone then, so they come.
 void QueueWorker::finish_outstanding() {
+    worker_->stop_waiting();
     while (io_ != nullptr && io_->in_flight() != 0) {
         io_->submit();
         if (io_->reap() == 0) sleep();

@@ -1,5 +1,6 @@
 // Open files, but for reading and writing them.
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -90,17 +91,27 @@ void FuseWorker::open(const InHeader& header, Arguments arguments, const Reply& 
     reply.succeed(open_reply(std::move(file), flags, header.node));
 }
 
-void FuseWorker::release(const InHeader&, Arguments arguments, const Reply& reply) {
+void FuseWorker::release(const InHeader& header, Arguments arguments, const Reply& reply) {
     const auto in = arguments.fixed<fuse::ReleaseIn>();
     if (!in) return reply.fail(Errno::kEINVAL);
-    reply.finish(server_.files_.remove(in->fh) != nullptr ? 0 : EBADF);
+    const auto file = server_.files_.remove(in->fh);
+    if (file == nullptr) return reply.fail(Errno::kEBADF);
+    release_locks(header.node, in->lock_owner);
+    if ((in->release_flags & fuse::kReleaseFlockUnlock) != 0 && agreed(fuse::init_flag::kFlockLocks)) {
+        static_cast<void>(::flock(file->fd.get(), LOCK_UN));  // a read on its way may keep the file open
+        lock_waits_.look();
+    }
+    reply.succeed();
 }
 
-// Nothing is kept back here that a flush would have to write.
-void FuseWorker::flush(const InHeader&, Arguments arguments, const Reply& reply) {
+// Nothing is kept back here that a flush would have to write. A process that closes one of its descriptors
+// gives up its locks on the file.
+void FuseWorker::flush(const InHeader& header, Arguments arguments, const Reply& reply) {
     const auto in = arguments.fixed<fuse::FlushIn>();
     if (!in) return reply.fail(Errno::kEINVAL);
-    reply.finish(server_.files_.find(in->fh) != nullptr ? 0 : EBADF);
+    if (server_.files_.find(in->fh) == nullptr) return reply.fail(Errno::kEBADF);
+    release_locks(header.node, in->lock_owner);
+    reply.succeed();
 }
 
 void FuseWorker::sync_descriptor(std::shared_ptr<void> owner, int fd, const fuse::FsyncIn& arguments,

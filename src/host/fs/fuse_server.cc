@@ -69,6 +69,8 @@ std::unique_ptr<RequestWorker> FuseServer::make_worker(AsyncIo* io) {
 
 void FuseServer::reset() noexcept {
     agreed_.store(0, std::memory_order_release);
+    lock_wait_list_.cancel_all();
+    locks_.clear();
     files_.clear();
     directories_.clear();
     nodes_.clear();

@@ -9,6 +9,8 @@
 #include <string>
 
 #include "host/exchange.h"
+#include "host/fs/lock_waits.h"
+#include "host/fs/locks.h"
 #include "host/fs/mounts.h"
 #include "host/fs/node_table.h"
 #include "host/fs/open_files.h"
@@ -40,6 +42,8 @@ class FuseServer final : public RequestHandler {
     NodeTable nodes_;
     HandleTable<OpenFile> files_{0};
     HandleTable<OpenDirectory> directories_{1};
+    PosixLocks locks_;
+    LockWaitList lock_wait_list_;
     // Descriptors of this number and above are not for what the guest decides how long to keep, so that all
     // else goes on when it keeps too much.
     const int reserved_from_;

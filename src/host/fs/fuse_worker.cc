@@ -22,7 +22,7 @@ DescriptorPath::DescriptorPath(int fd) {
 }
 
 FuseWorker::FuseWorker(FuseServer& server, AsyncIo* io)
-    : server_(server), options_(server.options_), io_(io) {
+    : server_(server), options_(server.options_), io_(io), lock_waits_(*this, server.lock_wait_list_, io) {
     if (::fchdir(server.proc_self_fd_.get()) != 0)
         throw std::system_error(errno, std::generic_category(), "fchdir");
     ::umask(0);  // the guest has applied its own already
@@ -68,6 +68,9 @@ const FuseWorker::Route* FuseWorker::route_of(Opcode opcode) {
         modifies(Opcode::kCopyFileRange, &FuseWorker::copy_file_range);
         reads(Opcode::kRead, &FuseWorker::read);
         modifies(Opcode::kWrite, &FuseWorker::write);
+        reads(Opcode::kGetLk, &FuseWorker::getlk);
+        reads(Opcode::kSetLk, &FuseWorker::setlk);
+        reads(Opcode::kSetLkWait, &FuseWorker::setlkw);
         reads(Opcode::kOpenDir, &FuseWorker::opendir);
         reads(Opcode::kReleaseDir, &FuseWorker::releasedir);
         reads(Opcode::kFsyncDir, &FuseWorker::fsyncdir);
@@ -99,7 +102,9 @@ void FuseWorker::serve(Exchange& exchange) noexcept {
         case Opcode::kBatchForget:
             batch_forget(request_.arguments());
             return exchange.finish(0);
-        case Opcode::kInterrupt:  // nothing waits for another guest's action
+        case Opcode::kInterrupt:
+            interrupt(request_.arguments());
+            return exchange.finish(0);
         case Opcode::kNotifyReply:
             return exchange.finish(0);
         default:

@@ -11,6 +11,7 @@
 #include "host/fs/attributes.h"
 #include "host/fs/credentials.h"
 #include "host/fs/fuse_server.h"
+#include "host/fs/lock_waits.h"
 #include "host/fs/reply.h"
 #include "host/fs/request.h"
 
@@ -29,9 +30,11 @@ class FuseWorker final : public RequestWorker {
     ~FuseWorker() override;
 
     void serve(Exchange& exchange) noexcept override;
+    void stop_waiting() noexcept override;
 
   private:
     friend class PendingData;
+    friend class LockWaits;
     using InHeader = fuse::InHeader;
     using Operation = void (FuseWorker::*)(const InHeader&, Arguments, const Reply&);
     struct Route {
@@ -51,6 +54,7 @@ class FuseWorker final : public RequestWorker {
     void lookup(const InHeader&, Arguments, const Reply&);
     void forget(const InHeader&, Arguments);
     void batch_forget(Arguments);
+    void forget_node(fuse::NodeId node, fuse::LookupCount count);
 
     // attribute_operations.cc
     void getattr(const InHeader&, Arguments, const Reply&);
@@ -111,6 +115,18 @@ class FuseWorker final : public RequestWorker {
     template <typename Add>
     void read_directory(const InHeader& header, Arguments arguments, const Reply& reply, Add&& add);
 
+    // lock_operations.cc
+    void getlk(const InHeader&, Arguments, const Reply&);
+    void setlk(const InHeader&, Arguments, const Reply&);
+    void setlkw(const InHeader&, Arguments, const Reply&);
+    void interrupt(Arguments);
+    void set_lock(const InHeader& header, Arguments arguments, const Reply& reply, bool waits);
+    // kEAGAIN: somebody else's lock is in the way.
+    fuse::Errno try_lock(const LockRequest& request);
+    fuse::Errno try_lock_again(const LockRequest& request) noexcept;
+    void unlock(const LockRequest& request);
+    void release_locks(fuse::NodeId node, std::uint64_t owner);
+
     // xattr_operations.cc
     void setxattr(const InHeader&, Arguments, const Reply&);
     void getxattr(const InHeader&, Arguments, const Reply&);
@@ -153,6 +169,7 @@ class FuseWorker final : public RequestWorker {
     std::vector<std::byte> scratch_;  // for one reply
     std::vector<std::unique_ptr<PendingData>> all_pending_;
     std::vector<PendingData*> free_pending_;
+    LockWaits lock_waits_;
 };
 
 // An O_PATH descriptor's path below /proc/self/fd.

@@ -122,8 +122,13 @@ void FuseWorker::lookup(const InHeader& header, Arguments arguments, const Reply
 }
 
 void FuseWorker::forget(const InHeader& header, Arguments arguments) {
-    if (const auto forget = arguments.fixed<fuse::ForgetIn>())
-        server_.nodes_.forget(header.node, forget->nlookup);
+    if (const auto forget = arguments.fixed<fuse::ForgetIn>()) forget_node(header.node, forget->nlookup);
+}
+
+void FuseWorker::forget_node(fuse::NodeId node, fuse::LookupCount count) {
+    if (!server_.nodes_.forget(node, count)) return;
+    server_.lock_wait_list_.cancel_node(node);
+    server_.locks_.release_node(node);
 }
 
 void FuseWorker::batch_forget(Arguments arguments) {
@@ -131,7 +136,7 @@ void FuseWorker::batch_forget(Arguments arguments) {
     for (std::uint32_t left = batch ? batch->count : 0; left != 0; --left) {
         const auto one = arguments.fixed<fuse::ForgetOne>();
         if (!one) return;
-        server_.nodes_.forget(one->node, one->nlookup);
+        forget_node(one->node, one->nlookup);
     }
 }
 

@@ -281,6 +281,8 @@ std::expected<NodeTable::Pin, fuse::Errno> NodeTable::pin_by(fuse::NodeId id, vh
     if (pin.node_->fd < 0) {
         pin.node_->fd = fd.release();
         ++pin.shard_->descriptors;  // not among the hot ones, whose handles can stand for them
+        if (!pin.node_->listed && pin.shard_->find(pin.node_->info.key) == nullptr)
+            pin.shard_->list(*pin.node_);  // it may get a name again
     }
     return pin;
 }
@@ -367,19 +369,21 @@ fuse::NodeId NodeTable::add(const NodeInfo& info, const InodeHandle& handle) {
     return add_node(info, Keep{handle});
 }
 
-void NodeTable::forget(fuse::NodeId id, fuse::LookupCount count) {
-    if (id == fuse::kRootNodeId) return;
+bool NodeTable::forget(fuse::NodeId id, fuse::LookupCount count) {
+    if (id == fuse::kRootNodeId) return false;
     const auto number = static_cast<std::uint64_t>(id);
     const auto place = static_cast<std::uint32_t>(number);
     Shard& shard = *shards_[place & (kShards - 1)];
     vhost_user::Fd closed;
     const std::lock_guard lock(shard.mutex);
     const std::uint32_t slot = place >> kShardBits;
-    if (slot >= shard.chunks.size() * kSlotsInChunk) return;
+    if (slot >= shard.chunks.size() * kSlotsInChunk) return false;
     Node& node = shard.at(slot);
-    if (node.generation != number >> 32 || node.lookups == 0) return;
+    if (node.generation != number >> 32 || node.lookups == 0) return false;
     node.lookups -= std::min(node.lookups, count);
+    if (node.lookups != 0) return false;
     closed = shard.drop_if_unused(node);
+    return true;
 }
 
 void NodeTable::clear() {

@@ -89,7 +89,8 @@ class NodeTable {
     fuse::NodeId add(const NodeInfo& info, const InodeHandle& handle);
 
     // Takes references back. An id that is not known, or more references than there are: all that there are.
-    void forget(fuse::NodeId id, fuse::LookupCount count);
+    // Whether these were the last.
+    bool forget(fuse::NodeId id, fuse::LookupCount count);
     // All of them, of all nodes but the root.
     void clear();
     // Gives descriptors back that handles can stand for. False if there was none.

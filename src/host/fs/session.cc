@@ -27,6 +27,8 @@ std::uint64_t FuseWorker::flags_to_agree_on(std::uint64_t offered) const {
     std::uint64_t wanted = kAsyncRead | kBigWrites | kMaxPages | kParallelDirOps | kAsyncDio | kAtomicOTrunc |
                            kAbortError | kSetXattrExt | kInitExt | kAutoInvalData | kCreateSuppGroup;
     if (options_.readdirplus) wanted |= kDoReadDirPlus | kReadDirPlusAuto;
+    if (options_.posix_locks) wanted |= kPosixLocks;
+    if (options_.flock) wanted |= kFlockLocks;
     if (options_.writeback) wanted |= kWritebackCache;
     if (options_.posix_acl) wanted |= kPosixAcl | kDontMask;
     if (options_.killpriv_v2) wanted |= kHandleKillPrivV2;

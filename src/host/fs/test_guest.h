@@ -2,16 +2,20 @@
 #pragma once
 
 #include <fcntl.h>
+#include <poll.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstring>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "fuse/protocol.h"
+#include "host/async_io.h"
 #include "host/fs/fuse_server.h"
 
 namespace host {
@@ -115,31 +119,73 @@ class TestGuest {
         if (!server) std::abort();
         server_ = std::move(*server);
         worker_ = server_->make_worker(io);
+        io_ = io;
     }
+    // Another guest's thread on the same server, with a worker of its own.
+    explicit TestGuest(FuseServer& server, AsyncIo* io = nullptr)
+        : shared_(&server), worker_(server.make_worker(io)), io_(io) {}
 
-    FuseServer& server() { return *server_; }
+    FuseServer& server() { return shared_ != nullptr ? *shared_ : *server_; }
     RequestWorker& worker() { return *worker_; }
 
     std::uint32_t uid = 0;
     std::uint32_t gid = 0;
+    std::optional<std::uint32_t> further_group;  // sent as an extension
 
     // A request of any bytes behind its header.
     Answer ask_bytes(fuse::Opcode opcode, fuse::NodeId node, std::span<const std::byte> arguments,
                      std::size_t reply_room = 65536) {
-        const fuse::InHeader header{
-            .len = static_cast<std::uint32_t>(sizeof(fuse::InHeader) + arguments.size()),
-            .opcode = opcode,
-            .unique = ++unique_,
-            .node = node,
-            .uid = uid,
-            .gid = gid};
-        std::vector<std::byte> bytes(sizeof header);
-        std::memcpy(bytes.data(), &header, sizeof header);
-        bytes.insert(bytes.end(), arguments.begin(), arguments.end());
-        TestExchange exchange(std::move(bytes), reply_room);
-        worker_->serve(exchange);
-        if (exchange.finished() != 1) std::abort();
+        TestExchange exchange(request(opcode, node, arguments), reply_room);
+        serve(exchange);
         return exchange.answer();
+    }
+
+    std::uint64_t last_unique() const { return unique_; }
+
+    // Serves until the exchange has ended; what waits for a disk, too.
+    void serve(TestExchange& exchange) {
+        worker_->serve(exchange);
+        finish(exchange);
+    }
+    void finish(const TestExchange& exchange) {
+        for (int wait = 0; exchange.finished() == 0 && io_ != nullptr && wait < 1000; ++wait) {
+            io_->submit();
+            if (io_->reap() != 0) continue;
+            pollfd ready{.fd = io_->fd(), .events = POLLIN, .revents = 0};
+            ::poll(&ready, 1, 10);
+        }
+        if (exchange.finished() != 1) std::abort();
+    }
+
+    std::vector<std::byte> request(fuse::Opcode opcode, fuse::NodeId node,
+                                   std::span<const std::byte> arguments) {
+        // Source: Linux, fs/fuse/dir.c: get_create_supp_group.
+        struct Groups {
+            fuse::ExtHeader head;
+            std::uint32_t count;
+            std::uint32_t group;
+        } const groups{
+            .head = {.size = sizeof(Groups), .type = 32}, .count = 1, .group = further_group.value_or(0)};
+        const std::size_t extension = further_group ? sizeof groups : 0;
+        const std::size_t length = sizeof(fuse::InHeader) + arguments.size() + extension;
+        const fuse::InHeader header{.len = static_cast<std::uint32_t>(length),
+                                    .opcode = opcode,
+                                    .unique = ++unique_,
+                                    .node = node,
+                                    .uid = uid,
+                                    .gid = gid,
+                                    .total_extlen = static_cast<std::uint16_t>(extension / 8)};
+        std::vector<std::byte> bytes(length);
+        std::memcpy(bytes.data(), &header, sizeof header);
+        if (!arguments.empty()) std::memcpy(bytes.data() + sizeof header, arguments.data(), arguments.size());
+        std::memcpy(bytes.data() + length - extension, &groups, extension);
+        return bytes;
+    }
+    template <typename... Parts>
+    std::vector<std::byte> request_of(fuse::Opcode opcode, fuse::NodeId node, const Parts&... parts) {
+        std::vector<std::byte> bytes;
+        (append(bytes, parts), ...);
+        return request(opcode, node, bytes);
     }
 
     // Fixed arguments and strings with their NULs.
@@ -172,6 +218,44 @@ class TestGuest {
     Answer open(fuse::NodeId node, std::uint32_t flags = fuse::open_flag::kReadOnly) {
         return ask(fuse::Opcode::kOpen, node, fuse::OpenIn{.flags = flags});
     }
+    Answer create(std::string_view name, std::uint32_t mode = 0644,
+                  std::uint32_t flags = fuse::open_flag::kReadWrite, fuse::NodeId parent = fuse::kRootNodeId,
+                  std::uint32_t umask = 0) {
+        return ask(fuse::Opcode::kCreate, parent,
+                   fuse::CreateIn{.flags = flags, .mode = mode, .umask = umask}, name);
+    }
+    Answer mkdir(std::string_view name, std::uint32_t mode = 0755, fuse::NodeId parent = fuse::kRootNodeId,
+                 std::uint32_t umask = 0) {
+        return ask(fuse::Opcode::kMkdir, parent, fuse::MkdirIn{.mode = mode, .umask = umask}, name);
+    }
+    Answer mknod(std::string_view name, std::uint32_t mode, std::uint32_t device = 0,
+                 fuse::NodeId parent = fuse::kRootNodeId) {
+        return ask(fuse::Opcode::kMknod, parent, fuse::MknodIn{.mode = mode, .rdev = device}, name);
+    }
+    Answer symlink(std::string_view name, std::string_view target, fuse::NodeId parent = fuse::kRootNodeId) {
+        return ask(fuse::Opcode::kSymlink, parent, name, target);
+    }
+    Answer unlink(std::string_view name, fuse::NodeId parent = fuse::kRootNodeId) {
+        return ask(fuse::Opcode::kUnlink, parent, name);
+    }
+    Answer getattr(fuse::NodeId node) { return ask(fuse::Opcode::kGetAttr, node, fuse::GetAttrIn{}); }
+    Answer setattr(fuse::NodeId node, const fuse::SetAttrIn& change) {
+        return ask(fuse::Opcode::kSetAttr, node, change);
+    }
+    Answer release(fuse::NodeId node, fuse::FileHandle handle) {
+        return ask(fuse::Opcode::kRelease, node, fuse::ReleaseIn{.fh = handle});
+    }
+    Answer write(fuse::NodeId node, fuse::FileHandle handle, std::uint64_t offset, std::string_view data,
+                 std::uint32_t write_flags = 0) {
+        const fuse::WriteIn in{.fh = handle,
+                               .offset = offset,
+                               .size = static_cast<std::uint32_t>(data.size()),
+                               .write_flags = write_flags};
+        std::vector<std::byte> bytes(sizeof in + data.size());
+        std::memcpy(bytes.data(), &in, sizeof in);
+        std::memcpy(bytes.data() + sizeof in, data.data(), data.size());
+        return ask_bytes(fuse::Opcode::kWrite, node, bytes);
+    }
     Answer read(fuse::NodeId node, fuse::FileHandle handle, std::uint64_t offset, std::uint32_t size) {
         return ask(fuse::Opcode::kRead, node, fuse::ReadIn{.fh = handle, .offset = offset, .size = size});
     }
@@ -190,7 +274,9 @@ class TestGuest {
     }
 
     std::unique_ptr<FuseServer> server_;
+    FuseServer* shared_ = nullptr;
     std::unique_ptr<RequestWorker> worker_;
+    AsyncIo* io_ = nullptr;
     std::uint64_t unique_ = 0;
 };
 

@@ -85,6 +85,7 @@ class FuseWorker final : public RequestWorker {
     void readlink(const InHeader&, Arguments, const Reply&);
     void rename_with(const InHeader& header, fuse::NodeId new_directory, std::uint32_t flags,
                      Arguments arguments, const Reply& reply);
+    std::optional<NodeTable::Pin> node_without_name(const NodeTable::Pin& parent, const char* name) const;
 
     // file_operations.cc
     void open(const InHeader&, Arguments, const Reply&);

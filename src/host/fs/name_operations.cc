@@ -1,6 +1,7 @@
 // Names: links, removing, renaming.
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -11,6 +12,19 @@
 namespace host {
 
 using fuse::Errno;
+
+// The node, if the guest knows it, that is left without a name when this one goes. The guest may go on asking
+// about it: a process is still in the directory; a guest that writes back tells the times of what it has just
+// removed. Files of other guests are not worth a look at each.
+std::optional<NodeTable::Pin> FuseWorker::node_without_name(const NodeTable::Pin& parent,
+                                                            const char* name) const {
+    struct statx status;
+    if (::statx(parent.fd(), name, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, kNodeStatx, &status) != 0) {
+        return std::nullopt;
+    }
+    if (!S_ISDIR(status.stx_mode) && status.stx_nlink != 1) return std::nullopt;
+    return server_.nodes_.pin_known(info_of(status, parent.info().key.mount).key);
+}
 
 void FuseWorker::link(const InHeader& header, Arguments arguments, const Reply& reply) {
     const auto in = arguments.fixed<fuse::LinkIn>();
@@ -33,7 +47,11 @@ void FuseWorker::unlink(const InHeader& header, Arguments arguments, const Reply
     if (!name) return reply.fail(Errno::kEINVAL);
     const auto parent = pin(header.node);
     if (!parent) return reply.fail(parent.error());
-    reply.finish(::unlinkat(parent->fd(), name->data(), 0) == 0 ? 0 : errno);
+    const auto removed =
+        agreed(fuse::init_flag::kWritebackCache) ? node_without_name(*parent, name->data()) : std::nullopt;
+    const int error = ::unlinkat(parent->fd(), name->data(), 0) == 0 ? 0 : errno;
+    if (error == 0 && removed) NodeTable::outlive_names(*removed);
+    reply.finish(error);
 }
 
 void FuseWorker::rmdir(const InHeader& header, Arguments arguments, const Reply& reply) {
@@ -41,7 +59,10 @@ void FuseWorker::rmdir(const InHeader& header, Arguments arguments, const Reply&
     if (!name) return reply.fail(Errno::kEINVAL);
     const auto parent = pin(header.node);
     if (!parent) return reply.fail(parent.error());
-    reply.finish(::unlinkat(parent->fd(), name->data(), AT_REMOVEDIR) == 0 ? 0 : errno);
+    const auto removed = node_without_name(*parent, name->data());
+    const int error = ::unlinkat(parent->fd(), name->data(), AT_REMOVEDIR) == 0 ? 0 : errno;
+    if (error == 0 && removed) NodeTable::outlive_names(*removed);
+    reply.finish(error);
 }
 
 void FuseWorker::rename_with(const InHeader& header, fuse::NodeId new_directory, std::uint32_t flags,
@@ -54,10 +75,15 @@ void FuseWorker::rename_with(const InHeader& header, fuse::NodeId new_directory,
     if (!from) return reply.fail(from.error());
     const auto to = pin(new_directory);
     if (!to) return reply.fail(to.error());
+    const auto replaced = flags == 0 && agreed(fuse::init_flag::kWritebackCache)
+                              ? node_without_name(*to, new_name->data())
+                              : std::nullopt;
     const int result = flags == 0
                            ? ::renameat(from->fd(), old_name->data(), to->fd(), new_name->data())
                            : ::renameat2(from->fd(), old_name->data(), to->fd(), new_name->data(), flags);
-    reply.finish(result == 0 ? 0 : errno);
+    const int error = result == 0 ? 0 : errno;
+    if (error == 0 && replaced) NodeTable::outlive_names(*replaced);
+    reply.finish(error);
 }
 
 void FuseWorker::rename(const InHeader& header, Arguments arguments, const Reply& reply) {

@@ -287,6 +287,26 @@ std::expected<NodeTable::Pin, fuse::Errno> NodeTable::pin_by(fuse::NodeId id, vh
     return pin;
 }
 
+std::optional<NodeTable::Pin> NodeTable::pin_known(const NodeKey& key) {
+    Shard& shard = shard_of(key);
+    fuse::NodeId id{};
+    {
+        const std::lock_guard lock(shard.mutex);
+        const Node* const node = shard.find(key);
+        if (node == nullptr) return std::nullopt;
+        id = id_of(shard, *node);
+    }
+    auto found = pin(id);
+    if (!found) return std::nullopt;
+    return std::move(*found);
+}
+
+void NodeTable::outlive_names(const Pin& pin) {
+    if (pin.shard_ == nullptr) return;
+    const std::lock_guard lock(pin.shard_->mutex);
+    pin.shard_->make_cool(*pin.node_);
+}
+
 // Of a node that turned out to be gone: its next lookup makes another one.
 void NodeTable::unlist(const Pin& pin) {
     const std::lock_guard lock(pin.shard_->mutex);

@@ -75,6 +75,11 @@ class NodeTable {
 
     // kESTALE for an id that is not known, and for a node whose handle leads nowhere any more.
     std::expected<Pin, fuse::Errno> pin(fuse::NodeId id);
+    // The node with this key, if the guest knows it and it can be had.
+    std::optional<Pin> pin_known(const NodeKey& key);
+    // Of a node that has lost its last name: no handle leads to it any more, so its descriptor stays for as
+    // long as there are references.
+    static void outlive_names(const Pin& pin);
 
     // The same for a node whose inode lives though its handle is forgotten: by an O_PATH descriptor of it,
     // which the node keeps. kESTALE also for a descriptor of another inode.

@@ -57,7 +57,7 @@ device() { echo "vhost-user-fs-pci,id=$1,bus=$2,queue-size=1024,chardev=$1,tag=s
 start_guest write_on share:auto:0 -m 512M -object memory-backend-memfd,id=mem,size=512M,share=on -numa node,memdev=mem \
     -device pcie-root-port,id=slot0,chassis=1 -device pcie-root-port,id=slot1,chassis=2 \
     -chardev "socket,id=b,path=$work/b.sock" -device "$(device b slot0)"
-guest_says 60 "acknowledged 50"
+guest_says 120 "acknowledged 50"
 serving=$(pgrep -P "${daemon_pid[b]}")
 kill -KILL "${daemon_pid[b]}"
 eventually 5 "the process that serves ends" is_gone "$serving"
@@ -69,8 +69,8 @@ tell_qemu "device_del b"
 tell_qemu system_reset
 tell_qemu "chardev-add socket,id=c,path=$work/c.sock"
 tell_qemu "device_add $(device c slot1)"
-guest_says 60 "found"
-guest_says 20 "ended 0"
+guest_says 120 "found"
+guest_says 60 "ended 0"
 ends_with "QEMU" "$guest_pid" 0
 ends_with "the new daemon" "${daemon_pid[c]}" 0
 echo "guest: $(wc -l <"$work/acknowledged") records acknowledged; after the reset it $(grep -oE 'found [0-9]+' "$console")"

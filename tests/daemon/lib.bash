@@ -57,10 +57,10 @@ eventually() {
 
 is_gone() { ! kill -0 "$1" 2>/dev/null; }
 
-# ends_with WHAT PID CODE: it must end within 10 s, with this exit code.
+# ends_with WHAT PID CODE: it must end within 20 s, with this exit code.
 ends_with() {
     local status=0
-    eventually 10 "$1 ends" is_gone "$2"
+    eventually 20 "$1 ends" is_gone "$2"
     wait "$2" || status=$?
     expect "exit code of $1" "$status" "$3"
 }

@@ -90,12 +90,12 @@ start_domain() {
     runner=$!
     to_end+=("$runner")
     guest_pid=$runner
-    eventually 40 "libvirt starts the machine" is_running
+    eventually 60 "libvirt starts the machine" is_running
     mapfile -t family < <(started)
     expect "machine and daemons" "${#family[@]}" 3
     found_arguments=$(arguments "${family[1]}")
     named_arguments=$(arguments "${family[2]}")
-    guest_says 60 "visited"
+    guest_says 120 "visited"
     for share in named found; do
         expect "the share $share" "$(cat "$work/$share/from_guest")" "$(cat "$work/$share/from_host")"
     done
@@ -104,7 +104,7 @@ is_running() {
     kill -0 "$runner" 2>/dev/null || fail "virt-qemu-run has ended"
     grep -q 'guest running' "$work/libvirt.log"
 }
-ended() { for pid in "${family[@]}"; do eventually 10 "$1: process $pid ends" is_gone "$pid"; done; }
+ended() { for pid in "${family[@]}"; do eventually 30 "$1: process $pid ends" is_gone "$pid"; done; }
 
 start_domain WAIT=1
 expect "arguments of the daemon found" "$found_arguments" "--fd=N -o source=$work/found"

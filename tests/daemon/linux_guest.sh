@@ -34,11 +34,11 @@ share writeback "$daemon" auto 1 cache=auto,writeback,xattr,flock,posix_lock
 share debians "$debians" auto 1 cache=auto,xattr
 
 start_guest functional "$shares" "${machine[@]}" "${devices[@]}"
-guest_says 90 "ready for the reset"
+guest_says 180 "ready for the reset"
 grep '^##' "$console" | tr -d '\r'
 tell_qemu system_reset
-for name in "${names[@]}"; do guest_says 40 "$name: works after the reset"; done
-guest_says 10 "ended 0"
+for name in "${names[@]}"; do guest_says 90 "$name: works after the reset"; done
+guest_says 30 "ended 0"
 ends_with "QEMU" "$guest_pid" 0
 
 for name in "${names[@]}"; do

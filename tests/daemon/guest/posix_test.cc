@@ -198,6 +198,15 @@ TEST_F(Posix, Unlink_OfOpenFile_LeavesItsData) {
     EXPECT_EQ(::ftruncate(file.fd(), 3), 0);
 }
 
+TEST_F(Posix, Directory_RemovedWhileInUse_CanStillBeAskedAbout) {
+    ASSERT_EQ(::mkdir(path("dir").c_str(), 0755), 0);
+    const File place(path("dir"), O_PATH | O_DIRECTORY);
+    ASSERT_EQ(::rmdir(path("dir").c_str()), 0);
+    struct stat status = {};
+    EXPECT_EQ(::fstat(place.fd(), &status), 0) << std::strerror(errno);
+    EXPECT_EQ(error_of(::openat(place.fd(), "file", O_WRONLY | O_CREAT, 0644)), ENOENT);
+}
+
 TEST_F(Posix, DirectIo_AndCachedIo_SeeEachOther) {
     constexpr std::size_t kSize = 8192;
     void* memory = nullptr;

@@ -1,13 +1,18 @@
 #!/usr/bin/env bash
-# libvirt 9 starts the daemon itself, for a machine with two shares, as docs/host.md says: for one it finds the daemon by
-# its JSON file, for the other the machine's description names it, with all options that libvirt knows. Both daemons end
-# with the machine, when it is switched off and when libvirt ends it.
-# In a mount name space of its own with an /etc of its own: libvirt wants its user, and the JSON file is to be installed.
+# libvirt 9 starts the daemon itself, as it was installed, for a machine with two shares, as docs/host.md says: for one it
+# finds the daemon by its JSON file, for the other the machine's description names it, with all options that libvirt knows.
+# Both daemons end with the machine, when it is switched off and when libvirt ends it.
+# In a mount name space of its own, with the daemon installed in it, and an /etc with the user that libvirt wants.
 if [ -z "${OWN_MOUNTS:-}" ]; then OWN_MOUNTS=1 exec unshare --mount --propagation private "$0" "$@"; fi
 source "$(dirname "$0")/lib.bash"
 tests/daemon/make-guest
 
-mkdir "$work/etc" "$work/named" "$work/found"
+mkdir "$work/etc" "$work/named" "$work/found" "$work/elsewhere"
+DESTDIR=$work/installed PREFIX=/usr scripts/install >"$work/install.log"
+installed=/usr/libexec/virtiofs/virtiofsd
+cp "$daemon" "$work/installed$installed"
+cp "$daemon" "$work/elsewhere/virtiofsd"
+mount -t overlay overlay -o "lowerdir=$work/installed/usr:/usr" /usr
 mount -t tmpfs tmpfs "$work/etc"
 mkdir "$work/etc/upper" "$work/etc/work"
 mount -t overlay overlay -o "lowerdir=/etc,upperdir=$work/etc/upper,workdir=$work/etc/work" /etc
@@ -21,7 +26,7 @@ clean_up() {
     for pid in $(started); do kill -KILL "$pid" 2>/dev/null || true; done
     for log in "$libvirt"/log/qemu/*.log; do [ ! -s "$log" ] || cp "$log" "$work/"; done
     rm -rf "$libvirt"
-    umount -l /etc "$work/etc" 2>/dev/null || true
+    umount -l /usr /etc "$work/etc" 2>/dev/null || true
 }
 mkdir "$libvirt/etc"
 cat >"$libvirt/etc/qemu.conf" <<'END'
@@ -36,14 +41,11 @@ stdio_handler = "file"
 END
 
 # As the documentation says, with the places of this test.
-here() { sed -e "s|/usr/local/libexec/virtiofsd|$(realpath "$daemon")|" -e "s|/home/user/viofs|$work/$1|" -e "s|mount_tag|$1|"; }
-mkdir -p /etc/qemu/vhost-user
-documented json | here json >/etc/qemu/vhost-user/10-virtiofsd.json
-
+here() { sed -e "s|/home/user/viofs|$work/$1|" -e "s|mount_tag|$1|" -e "s|/usr/local/libexec/|$work/elsewhere/|"; }
 documented libvirt-script | here script >"$work/script"
 chmod +x "$work/script"
 
-# domain KERNEL-OPTIONS [BINARY]: the machine; the share named has this binary, without: the daemon.
+# domain KERNEL-OPTIONS [BINARY]: the machine; the share named has this binary, without: the one installed.
 domain() {
     cat <<END
 <domain type='qemu'>
@@ -64,7 +66,7 @@ domain() {
     <controller type='usb' model='none'/>
     <memballoon model='none'/>
     $(documented libvirt-share | here found)
-    $(documented libvirt-options | here named | sed "s|<binary path='[^']*'|<binary path='${2:-$(realpath "$daemon")}'|")
+    $(documented libvirt-options | here named | sed "s|$installed|${2:-$installed}|")
   </devices>
 </domain>
 END
@@ -80,8 +82,8 @@ started() {
 
 arguments() { tr '\0' ' ' <"/proc/$1/cmdline" | cut -d' ' -f2- | sed -E 's/--fd=[0-9]+/--fd=N/; s/ $//'; }
 
-# start_domain KERNEL-OPTIONS [BINARY]: until both shares were visited. $family: what belongs to it; $found_arguments,
-# $named_arguments: the daemons' command lines.
+# start_domain KERNEL-OPTIONS [BINARY]: until both shares were visited. $family: what belongs to it; of the daemons
+# $found_arguments, $named_arguments, $found_program and $named_program.
 start_domain() {
     rm -f "$console" "$work"/*/from_guest
     domain "$@" >"$work/guest.xml"
@@ -95,6 +97,8 @@ start_domain() {
     expect "machine and daemons" "${#family[@]}" 3
     found_arguments=$(arguments "${family[1]}")
     named_arguments=$(arguments "${family[2]}")
+    found_program=$(readlink "/proc/${family[1]}/exe")
+    named_program=$(readlink "/proc/${family[2]}/exe")
     guest_says 120 "visited"
     for share in named found; do
         expect "the share $share" "$(cat "$work/$share/from_guest")" "$(cat "$work/$share/from_host")"
@@ -110,18 +114,20 @@ start_domain WAIT=1
 expect "arguments of the daemon found" "$found_arguments" "--fd=N -o source=$work/found"
 expect "arguments of the daemon named" "$named_arguments" \
     "--fd=N -o source=$work/named,cache=always,sandbox=chroot,xattr,flock,posix_lock --thread-pool-size=16"
-for pid in "${family[1]}" "${family[2]}"; do
-    expect "the daemon's program" "$(readlink "/proc/$pid/exe")" "$(realpath "$daemon")"
-done
+expect "the daemon found" "$found_program" "$installed"
+expect "the daemon named" "$named_program" "$installed"
 kill -INT "$runner"
 ended "libvirt stops the machine"
 eventually 10 "virt-qemu-run ends" is_gone "$runner"
 
-# virt-qemu-run itself may miss the end of its machine.
+mkdir -p /etc/qemu/vhost-user
+documented json | here json >/etc/qemu/vhost-user/10-virtiofsd.json
 start_domain "" "$work/script"
+expect "the daemon found elsewhere" "$found_program" "$work/elsewhere/virtiofsd"
 expect "arguments of the daemon in the script" "$(grep -oE -- '--thread-pool-size=16 -o writeback$' <<<"$named_arguments")" \
     "--thread-pool-size=16 -o writeback"
 ended "the machine is switched off"
+# virt-qemu-run itself may miss the end of its machine.
 kill -INT "$runner" 2>/dev/null || true
 eventually 10 "virt-qemu-run ends" is_gone "$runner"
 echo "$checks passed"

@@ -78,6 +78,11 @@ std::string default_daemon() {
     return named != nullptr && *named != '\0' ? named : LAB_BUILT_DAEMON;
 }
 
+std::vector<std::string> descriptor_for_each_node() {
+    if (default_daemon() == kDebiansDaemon) return {};
+    return {"--inode-file-handles=never"};
+}
+
 std::expected<std::unique_ptr<Daemon>, std::string> Daemon::start(DaemonOptions options) {
     std::unique_ptr<Daemon> daemon(new Daemon);
     std::error_code error;

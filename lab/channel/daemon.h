@@ -16,6 +16,8 @@ namespace lab {
 // The daemon that tests are about: what VIRTIOFSD names in the environment, else the one of this build.
 std::string default_daemon();
 inline constexpr char kDebiansDaemon[] = "/usr/lib/qemu/virtiofsd";
+// Arguments with which it keeps a descriptor for each node that the guest knows, as Debian's always does.
+std::vector<std::string> descriptor_for_each_node();
 
 struct DaemonOptions {
     std::string directory;  // to be shared

@@ -40,7 +40,7 @@ class TemporaryDirectory {
 class RealDaemon : public testing::Test {
   protected:
     void SetUp() override {
-        auto daemon = Daemon::start({.directory = share_.path()});
+        auto daemon = Daemon::start({.directory = share_.path(), .arguments = descriptor_for_each_node()});
         ASSERT_TRUE(daemon) << daemon.error();
         daemon_ = std::move(*daemon);
         auto channel = VhostUserChannel::connect(daemon_->socket_path(), options());

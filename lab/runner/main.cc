@@ -117,7 +117,8 @@ int main(int argc, char** argv) {
                                         "The host directory; several allowed, each a device and a drive");
     app.add_option("--drive", drives, "Drive letter, one for each share in turn (default V:, W: and on)");
     app.add_option("--tag", tags, "Mount tag, one for each share in turn (default lab, lab2 and on)");
-    app.add_option("--daemon", options.daemon, "The virtiofsd to use")->capture_default_str();
+    app.add_option("--daemon", options.daemon, "The virtiofsd to use (default: the project's own)")
+        ->envname("VIRTIOFSD");
     app.add_option("--daemon-args", daemon_arguments,
                    "Its further arguments, separated by spaces (default -o cache=auto)");
     app.add_option("--virtiofs-args", virtiofs_arguments,
@@ -174,6 +175,7 @@ int main(int argc, char** argv) {
     const fs::path own = fs::canonical("/proc/self/exe", error);
     const fs::path root = build.empty() ? own.parent_path().parent_path().parent_path() : fs::path(build);
     options.native_binaries = own.parent_path().string();
+    if (options.daemon.empty()) options.daemon = options.native_binaries + "/virtiofsd";
     options.windows_binaries = (root / "windows-release" / "bin").string();
     // Mount points only: what is mounted on them is private to each run.
     const fs::path mount_points = root / "lab";

@@ -22,8 +22,8 @@ enum class Mounting {
 };
 
 struct SessionOptions {
-    std::vector<SharedDirectory> shares;  // none: of a session that is there already
-    std::string daemon = "/usr/lib/qemu/virtiofsd";
+    std::vector<SharedDirectory> shares;          // none: of a session that is there already
+    std::string daemon;                           // a virtiofsd
     std::vector<std::string> daemon_arguments;    // after the socket and the source
     std::vector<std::string> virtiofs_arguments;  // after -t and -m
     std::vector<std::string> registry;  // "Name=value" under HKLM\Software\virtiofs; numbers become DWORDs

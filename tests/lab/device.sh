@@ -22,7 +22,7 @@ trap finish EXIT
 
 start_all() {
     rm -f "$work/daemon.sock" "$work/ready"
-    /usr/lib/qemu/virtiofsd --socket-path="$work/daemon.sock" -f -o "source=$share" >"$work/daemon.log" 2>&1 &
+    "${VIRTIOFSD:-$native/virtiofsd}" --socket-path="$work/daemon.sock" -f -o "source=$share" >"$work/daemon.log" 2>&1 &
     daemon=$!
     eventually "the daemon starts" test -S "$work/daemon.sock"
     "$native/device-host" --socket "$work/daemon.sock" --tag mytag --session "$VFSLAB_SESSION" \

@@ -26,7 +26,7 @@ trap finish EXIT
 # start_daemon NUMBER: on $work/shareNUMBER.
 start_daemon() {
     rm -f "$work/daemon$1.sock"
-    /usr/lib/qemu/virtiofsd --socket-path="$work/daemon$1.sock" -f -o "source=$work/share$1" >>"$work/daemon.log" 2>&1 &
+    "${VIRTIOFSD:-$native/virtiofsd}" --socket-path="$work/daemon$1.sock" -f -o "source=$work/share$1" >>"$work/daemon.log" 2>&1 &
     daemon[$1]=$!
     eventually "daemon $1 starts" test -S "$work/daemon$1.sock"
 }

@@ -30,6 +30,7 @@ class DaemonVolume {
         std::function<void(const std::filesystem::path& share)> prepare = {};
         guest::VolumeOptions options = {};
         lab::VhostUserChannelOptions channel = {};
+        std::vector<std::string> arguments = {};  // of the daemon
     };
 
     explicit DaemonVolume(const std::string& cache = "auto") : DaemonVolume(Setup{.cache = cache}) {}
@@ -38,7 +39,8 @@ class DaemonVolume {
         if (mkdtemp(name.data()) == nullptr) return;
         directory_ = name;
         if (setup.prepare) setup.prepare(directory_);
-        auto daemon = lab::Daemon::start({.directory = name, .cache = setup.cache, .arguments = {}});
+        auto daemon =
+            lab::Daemon::start({.directory = name, .cache = setup.cache, .arguments = setup.arguments});
         if (!daemon) {
             ADD_FAILURE() << daemon.error();
             return;

@@ -370,8 +370,10 @@ bool Exerciser::sync() {
 // A hole holds zeros, and the file ends in a hole.
 bool Exerciser::seek() {
     const std::size_t from = number(model_.size());
-    say("seek from " + std::to_string(from));
+    say("fsync, and seek from " + std::to_string(from));
     if (model_.empty()) return true;
+    // FUSE asks the host, which knows nothing of what is still in this machine's cache.
+    if (::fsync(fd_) != 0) fail("fsync");
     const off_t data = ::lseek(fd_, static_cast<off_t>(from), SEEK_DATA);
     if (data < 0 && errno != ENXIO) fail("lseek to data");
     const std::size_t end = data < 0 ? model_.size() : static_cast<std::size_t>(data);

@@ -49,10 +49,10 @@ run_posix() {
     VIRTIOFS_TEST_DIRECTORY=$work/mount mounted 200 "$bin/posix_test" --gtest_filter="$filter"
 }
 
-run_fsx() {
-    local seconds=3
-    [ "$length" = short ] || seconds=60
-    # Four at once: two small files, which are truncated to nothing often, and two larger ones.
+# fsx_seconds SECONDS [MOUNT OPTIONS...]: four at once: two small files, which are truncated to nothing often, two larger ones.
+fsx_seconds() {
+    local seconds=$1
+    options+=("${@:2}")
     mounted $((seconds + 60)) bash -c '
         pids=()
         for number in 1 2 3 4; do
@@ -63,6 +63,16 @@ run_fsx() {
         failed=0
         for pid in "${pids[@]}"; do wait "$pid" || failed=1; done
         exit $failed' _ "$bin" "$work" "$seconds"
+}
+
+run_fsx() {
+    if [ "$length" = short ]; then
+        fsx_seconds 3
+    else
+        (fsx_seconds 30) || return
+        echo "With the kernel's cache written back late:"
+        fsx_seconds 30 --daemon-arg -o --daemon-arg writeback
+    fi
 }
 
 run_fio() {

@@ -28,7 +28,7 @@ options=(--daemon "$daemon" --share "$work/share" --daemon-arg -o --daemon-arg x
 export ASAN_OPTIONS=detect_leaks=0
 # Without it Linux' FUSE leaves set-id bits to whoever truncates a file by opening it.
 posix_options=(--daemon-arg -o --daemon-arg killpriv_v2)
-# Debian's daemon crashes at an INTERRUPT that comes after its request was answered.
+# Debian's daemon crashed under stress while INTERRUPT was passed, and never without.
 [ "$debians" = yes ] || options+=(--interrupts)
 
 # mounted SECONDS COMMAND...: runs it in the mount.

@@ -10,6 +10,7 @@
 #include <memory>
 #include <type_traits>
 
+#include "host/sanitized.h"
 #include "host/system_error.h"
 
 namespace host {
@@ -65,17 +66,6 @@ constexpr std::array kAllowed{
 // fchmodat2, which libseccomp 2.5 has no name for; the number is the same everywhere.
 constexpr int kFchmodat2 = 452;
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool kSanitized = true;
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
-constexpr bool kSanitized = true;
-#else
-constexpr bool kSanitized = false;
-#endif
-#else
-constexpr bool kSanitized = false;
-#endif
 // What the sanitizers' run-time libraries do for their reports.
 constexpr std::array kOfSanitizers{SCMP_SYS(clone),
                                    SCMP_SYS(clone3),
@@ -88,6 +78,7 @@ constexpr std::array kOfSanitizers{SCMP_SYS(clone),
                                    SCMP_SYS(setrlimit),
                                    SCMP_SYS(wait4),
                                    SCMP_SYS(process_vm_readv),
+                                   SCMP_SYS(getdents),
                                    SCMP_SYS(getpgrp),
                                    SCMP_SYS(kill),
                                    SCMP_SYS(tgkill),
@@ -95,6 +86,10 @@ constexpr std::array kOfSanitizers{SCMP_SYS(clone),
                                    SCMP_SYS(mincore),
                                    SCMP_SYS(personality),
                                    SCMP_SYS(sched_setscheduler)};
+
+scmp_arg_cmp equals(unsigned argument, scmp_datum_t value) {
+    return {.arg = argument, .op = SCMP_CMP_EQ, .datum_a = value, .datum_b = 0};
+}
 
 // Rules of one filter; the first that cannot be added is remembered.
 class Filter {
@@ -143,23 +138,24 @@ std::expected<void, std::string> apply_syscall_filter(SeccompMode mode, bool sys
     } else {
         // Threads and nothing else: glibc falls back to clone(), whose flags can be seen, where clone3() is
         // missing.
-        filter.add(SCMP_ACT_ALLOW, SCMP_SYS(clone), SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD));
+        filter.add(SCMP_ACT_ALLOW, SCMP_SYS(clone),
+                   scmp_arg_cmp{
+                       .arg = 0, .op = SCMP_CMP_MASKED_EQ, .datum_a = CLONE_THREAD, .datum_b = CLONE_THREAD});
         filter.add(SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3));
         // A thread's name, what its capabilities are like, and what malloc asks.
-        filter.add(SCMP_ACT_ALLOW, SCMP_SYS(prctl), SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME));
-        filter.add(SCMP_ACT_ALLOW, SCMP_SYS(prctl), SCMP_A0(SCMP_CMP_EQ, PR_GET_NAME));
-        filter.add(SCMP_ACT_ALLOW, SCMP_SYS(prctl), SCMP_A0(SCMP_CMP_EQ, PR_GET_SECUREBITS));
-        filter.add(SCMP_ACT_ERRNO(EINVAL), SCMP_SYS(prctl), SCMP_A0(SCMP_CMP_EQ, PR_SET_VMA));
-        filter.add(SCMP_ACT_ALLOW, SCMP_SYS(prctl), SCMP_A0(SCMP_CMP_EQ, PR_CAPBSET_READ));
-        filter.add(SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), SCMP_A2(SCMP_CMP_EQ, 0));  // read only
+        filter.add(SCMP_ACT_ALLOW, SCMP_SYS(prctl), equals(0, PR_SET_NAME));
+        filter.add(SCMP_ACT_ALLOW, SCMP_SYS(prctl), equals(0, PR_GET_NAME));
+        filter.add(SCMP_ACT_ALLOW, SCMP_SYS(prctl), equals(0, PR_GET_SECUREBITS));
+        filter.add(SCMP_ACT_ERRNO(EINVAL), SCMP_SYS(prctl), equals(0, PR_SET_VMA));
+        filter.add(SCMP_ACT_ALLOW, SCMP_SYS(prctl), equals(0, PR_CAPBSET_READ));
+        filter.add(SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), equals(2, 0));  // read only
         // abort()
-        filter.add(SCMP_ACT_ALLOW, SCMP_SYS(tgkill),
-                   SCMP_A0(SCMP_CMP_EQ, static_cast<scmp_datum_t>(::getpid())));
+        filter.add(SCMP_ACT_ALLOW, SCMP_SYS(tgkill), equals(0, static_cast<scmp_datum_t>(::getpid())));
         // Whether stderr is a terminal
         filter.add(SCMP_ACT_ERRNO(ENOTTY), SCMP_SYS(ioctl));
     }
     // A thread's own umask and working directory
-    filter.add(SCMP_ACT_ALLOW, SCMP_SYS(unshare), SCMP_A0(SCMP_CMP_EQ, CLONE_FS));
+    filter.add(SCMP_ACT_ALLOW, SCMP_SYS(unshare), equals(0, CLONE_FS));
     if (syslog) {
         filter.add(SCMP_ACT_ERRNO(EPERM), SCMP_SYS(socket));
         filter.add(SCMP_ACT_ERRNO(EPERM), SCMP_SYS(connect));

@@ -127,7 +127,7 @@ TEST_F(SessionTest, UnknownRequests_AreSaidToBeUnknown) {
         EXPECT_EQ(guest.ask(Opcode{number}, fuse::kRootNodeId).error, Errno::kENOSYS) << number;
 }
 
-TEST_F(SessionTest, RequestsOfEveryLength_AreAnsweredWithAnError) {
+TEST_F(SessionTest, RequestsOfEveryLength_AreAnswered) {
     directory_.write("a", "1");
     TestGuest guest(directory_.path(), {.xattr = true, .posix_locks = true, .flock = true});
     guest.init();
@@ -139,12 +139,7 @@ TEST_F(SessionTest, RequestsOfEveryLength_AreAnsweredWithAnError) {
             const std::vector<std::byte> bytes(length, std::byte{0xff});
             for (const NodeId node : {file, fuse::kRootNodeId}) {
                 const auto answer = guest.ask_bytes(opcode, node, bytes);
-                const bool without = opcode == Opcode::kGetAttr || opcode == Opcode::kStatfs ||
-                                     opcode == Opcode::kStatx || opcode == Opcode::kSyncfs ||
-                                     opcode == Opcode::kOpenDir || opcode == Opcode::kOpen;
-                ASSERT_TRUE(answer.replied);
-                if (without) continue;
-                EXPECT_NE(answer.error, Errno::kNone) << fuse::name_of(opcode) << length;
+                ASSERT_TRUE(answer.replied) << fuse::name_of(opcode) << " " << length;
             }
         }
     }

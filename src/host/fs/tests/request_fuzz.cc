@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <sys/xattr.h>
 
+#include <algorithm>
 #include <array>
 #include <csignal>
 #include <cstdlib>
@@ -122,9 +123,11 @@ ServerOptions options(unsigned mixture) {
 // A guest that takes what the server has told it for further requests.
 class HostileGuest {
   public:
-    HostileGuest(const std::string& share, Input& input) : guest_(share, options(input)), input_(input) {}
+    HostileGuest(TestGuest& guest, Input& input) : guest_(guest), input_(input) {}
 
-    void run() {
+    // Whether something may have changed.
+    bool run() {
+        guest_.ask(Opcode::kDestroy, NodeId{});
         if (input_.below(8) != 0)
             guest_.init(input_.below(2) == 0 ? ~std::uint64_t{0} : input_.take<std::uint64_t>());
         for (std::size_t count = 0; count < kMaxRequests && !input_.empty(); ++count)

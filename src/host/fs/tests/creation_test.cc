@@ -1,7 +1,5 @@
 // Making files, as whom and with which mode.
 #include <gtest/gtest.h>
-#include <linux/securebits.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
@@ -16,14 +14,14 @@ using fuse::Errno;
 using fuse::NodeId;
 using fuse::Opcode;
 
-// Each test runs in a thread of its own, which may act as other users.
+// Each test runs in a thread of its own, which may act as other users; these have the rights of users.
 class CreationTest : public testing::Test {
   protected:
+    void SetUp() override { ASSERT_EQ(::chmod(directory_.path().c_str(), 0777), 0); }
     template <typename Body>
     void as_daemon(ServerOptions options, Body&& body) {
         std::thread([&] {
             ASSERT_EQ(::unshare(CLONE_FS), 0);
-            ASSERT_EQ(::prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP), 0);
             TestGuest guest(directory_.path(), std::move(options));
             ASSERT_EQ(guest.init().error, Errno::kNone);
             body(guest);
@@ -62,6 +60,21 @@ TEST_F(CreationTest, WhatIsMade_BelongsToTheAskingUser) {
             EXPECT_EQ(on_host(name).st_gid, uid + 100) << name;
         }
         EXPECT_EQ(on_host("root").st_uid, 0U);
+    });
+}
+
+TEST_F(CreationTest, InADirectoryThatIsNotTheirs_UsersMakeNothing) {
+    as_daemon({}, [&](TestGuest& guest) {
+        std::filesystem::create_directory(directory_.path("d"));
+        ASSERT_EQ(::chmod(directory_.path("d").c_str(), 0755), 0);
+        const NodeId d = guest.node("d");
+        guest.uid = 1000;
+        guest.gid = 1000;
+        EXPECT_EQ(guest.create("x", 0644, fuse::open_flag::kReadWrite, d).error, Errno::kEACCES);
+        EXPECT_EQ(guest.mkdir("x", 0755, d).error, Errno::kEACCES);
+        EXPECT_EQ(guest.symlink("x", "y", d).error, Errno::kEACCES);
+        guest.uid = 0;
+        EXPECT_EQ(guest.create("x", 0644, fuse::open_flag::kReadWrite, d).error, Errno::kNone);
     });
 }
 

@@ -128,6 +128,37 @@ TEST_F(NodeTableTest, InodeNumberUsedAgain_IsAnotherNode) {
     EXPECT_NE(getattr(old), Errno::kNone);
 }
 
+TEST_F(NodeTableTest, RemovedNode_StillKnownToTheGuest_CanBeAskedAbout) {
+    start({.descriptor_budget = 8, .writeback = true});
+    for (int i = 0; i < 100; ++i)
+        directory_.write("filler" + std::to_string(i), "");
+    directory_.write("file", "");
+    directory_.write("replaced", "");
+    directory_.write("by", "");
+    std::filesystem::create_directory(directory_.path("directory"));
+    const NodeId removed[] = {guest_->node("file"), guest_->node("replaced"), guest_->node("directory")};
+    const auto take_descriptors_away = [&] {
+        for (int i = 0; i < 100; ++i)
+            guest_->node("filler" + std::to_string(i));
+    };
+    take_descriptors_away();
+    using namespace std::string_view_literals;
+    ASSERT_EQ(guest_->ask(Opcode::kUnlink, fuse::kRootNodeId, "file"sv).error, Errno::kNone);
+    ASSERT_EQ(guest_->ask(Opcode::kRmdir, fuse::kRootNodeId, "directory"sv).error, Errno::kNone);
+    ASSERT_EQ(guest_
+                  ->ask(Opcode::kRename, fuse::kRootNodeId, fuse::RenameIn{.newdir = fuse::kRootNodeId},
+                        "by"sv, "replaced"sv)
+                  .error,
+              Errno::kNone);
+    take_descriptors_away();
+    for (const NodeId node : removed) {
+        EXPECT_EQ(getattr(node), Errno::kNone);
+        guest_->forget(node);
+        EXPECT_EQ(getattr(node), Errno::kESTALE);
+    }
+    EXPECT_LE(nodes().descriptors(), 8U + 8U);
+}
+
 TEST_F(NodeTableTest, Init_ForgetsWhatAnEarlierGuestKnew) {
     directory_.write("a", "1");
     start();

@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -35,6 +36,29 @@ dev_t device_of(std::uint32_t encoded) {
 
 }  // namespace
 
+// Gives what was just made the attributes that the guest's security module wants on it. 0 or an errno.
+int FuseWorker::label(int fd) {
+    const DescriptorPath path(fd);
+    for (const auto& context : request_.security_contexts()) {
+        if (!agreed(fuse::init_flag::kSecurityCtx)) return EINVAL;
+        const auto name = host_xattr_name(context.name);
+        if (!name) return static_cast<int>(name.error());
+        if (::setxattr(path.c_str(), name->c_str(), context.value.data(), context.value.size(), 0) != 0)
+            return errno;
+    }
+    return 0;
+}
+
+// The same for a name. What cannot be labelled is removed again.
+int FuseWorker::label_made(const NodeTable::Pin& parent, const char* name, int remove_flags) {
+    if (request_.security_contexts().empty()) return 0;
+    const vhost_user::Fd made =
+        open_descriptor([&] { return ::openat(parent.fd(), name, O_PATH | O_NOFOLLOW | O_CLOEXEC); });
+    const int error = made ? label(made.get()) : errno;
+    if (error != 0) ::unlinkat(parent.fd(), name, remove_flags);
+    return error;
+}
+
 void FuseWorker::mknod(const InHeader& header, Arguments arguments, const Reply& reply) {
     const auto in = arguments.fixed<fuse::MknodIn>();
     const auto name = in ? arguments.name() : std::nullopt;
@@ -48,6 +72,7 @@ void FuseWorker::mknod(const InHeader& header, Arguments arguments, const Reply&
         if (::mknodat(parent->fd(), name->data(), in->mode, device_of(in->rdev)) != 0)
             return reply.finish(errno);
     }
+    if (const int error = label_made(*parent, name->data(), 0); error != 0) return reply.finish(error);
     answer_entry(*parent, name->data(), reply);
 }
 
@@ -64,6 +89,8 @@ void FuseWorker::mkdir(const InHeader& header, Arguments arguments, const Reply&
         if (::mkdirat(parent->fd(), name->data(), in->mode & kPermissionBits) != 0)
             return reply.finish(errno);
     }
+    if (const int error = label_made(*parent, name->data(), AT_REMOVEDIR); error != 0)
+        return reply.finish(error);
     answer_entry(*parent, name->data(), reply);
 }
 
@@ -78,6 +105,7 @@ void FuseWorker::symlink(const InHeader& header, Arguments arguments, const Repl
         if (!acting) return reply.fail(acting.error());
         if (::symlinkat(target->data(), parent->fd(), name->data()) != 0) return reply.finish(errno);
     }
+    if (const int error = label_made(*parent, name->data(), 0); error != 0) return reply.finish(error);
     answer_entry(*parent, name->data(), reply);
 }
 
@@ -94,7 +122,13 @@ FsResult<vhost_user::Fd> FuseWorker::make_or_open(const InHeader& header, const 
             return ::openat(parent.fd(), name, flags | O_CREAT | O_EXCL, arguments.mode & kPermissionBits);
         });
     }
-    if (made) return made;
+    if (made) {
+        if (const int error = label(made.get()); error != 0) {
+            ::unlinkat(parent.fd(), name, 0);
+            return std::unexpected(static_cast<Errno>(error));
+        }
+        return made;
+    }
     if (errno != EEXIST || (arguments.flags & fuse::open_flag::kExclusive) != 0) {
         return std::unexpected(static_cast<Errno>(errno));
     }
@@ -159,6 +193,7 @@ void FuseWorker::tmpfile(const InHeader& header, Arguments arguments, const Repl
         });
     }
     if (!file) return reply.finish(errno);
+    if (const int error = label(file.get()); error != 0) return reply.finish(error);
     answer_created(*parent, std::move(file), in->flags, reply);
 }
 

@@ -73,6 +73,8 @@ class FuseWorker final : public RequestWorker {
                                           const char* name, const fuse::CreateIn& arguments);
     FsResult<vhost_user::Fd> create_file(const InHeader& header, const NodeTable::Pin& parent,
                                          const char* name, const fuse::CreateIn& arguments);
+    int label(int fd);
+    int label_made(const NodeTable::Pin& parent, const char* name, int remove_flags);
     void answer_created(const NodeTable::Pin& parent, vhost_user::Fd file, std::uint32_t flags,
                         const Reply& reply);
 

@@ -13,9 +13,8 @@ namespace host {
 
 using fuse::Errno;
 
-// The node, if the guest knows it, that is left without a name when this one goes. The guest may go on asking
-// about it: a process is still in the directory; a guest that writes back tells the times of what it has just
-// removed. Files of other guests are not worth a look at each.
+// The node, if the guest knows it, that is left without a name when this one goes. The guest may hold it
+// without having it open: a process in the directory, a handle of Windows that is for deleting only.
 std::optional<NodeTable::Pin> FuseWorker::node_without_name(const NodeTable::Pin& parent,
                                                             const char* name) const {
     struct statx status;
@@ -47,8 +46,7 @@ void FuseWorker::unlink(const InHeader& header, Arguments arguments, const Reply
     if (!name) return reply.fail(Errno::kEINVAL);
     const auto parent = pin(header.node);
     if (!parent) return reply.fail(parent.error());
-    const auto removed =
-        agreed(fuse::init_flag::kWritebackCache) ? node_without_name(*parent, name->data()) : std::nullopt;
+    const auto removed = node_without_name(*parent, name->data());
     const int error = ::unlinkat(parent->fd(), name->data(), 0) == 0 ? 0 : errno;
     if (error == 0 && removed) NodeTable::outlive_names(*removed);
     reply.finish(error);
@@ -75,14 +73,13 @@ void FuseWorker::rename_with(const InHeader& header, fuse::NodeId new_directory,
     if (!from) return reply.fail(from.error());
     const auto to = pin(new_directory);
     if (!to) return reply.fail(to.error());
-    const auto replaced = flags == 0 && agreed(fuse::init_flag::kWritebackCache)
-                              ? node_without_name(*to, new_name->data())
-                              : std::nullopt;
+    const auto replaced =
+        (flags & fuse::kRenameNoReplace) == 0 ? node_without_name(*to, new_name->data()) : std::nullopt;
     const int result = flags == 0
                            ? ::renameat(from->fd(), old_name->data(), to->fd(), new_name->data())
                            : ::renameat2(from->fd(), old_name->data(), to->fd(), new_name->data(), flags);
     const int error = result == 0 ? 0 : errno;
-    if (error == 0 && replaced) NodeTable::outlive_names(*replaced);
+    if (error == 0 && replaced && (flags & fuse::kRenameExchange) == 0) NodeTable::outlive_names(*replaced);
     reply.finish(error);
 }
 

@@ -28,6 +28,7 @@ void copy_out(std::span<const iovec> pieces, std::size_t skip, std::span<std::by
 
 bool RequestBuffer::load(const Exchange& exchange) {
     further_group_.reset();
+    security_contexts_.clear();
     if (exchange.request_bytes < sizeof(fuse::InHeader)) return false;
     copy_out(exchange.request, 0, std::as_writable_bytes(std::span(&header_, 1)));
     if (header_.len < sizeof(fuse::InHeader) || header_.len > exchange.request_bytes) return false;
@@ -53,7 +54,10 @@ bool RequestBuffer::read_extensions(std::span<const std::byte> extensions) {
         if (head.size < sizeof head || head.size % 8 != 0) return false;
         const auto content = walk.bytes(head.size - sizeof head);
         if (!content) return false;
-        if (head.type <= kMaxSecurityContexts) continue;  // security contexts, which are never agreed on
+        if (head.type <= kMaxSecurityContexts) {
+            if (!read_security_contexts(Arguments(*content), head.type)) return false;
+            continue;
+        }
         if (head.type != kExtensionGroups) return false;
         Arguments groups(*content);
         const auto count = groups.fixed<std::uint32_t>();
@@ -62,6 +66,22 @@ bool RequestBuffer::read_extensions(std::span<const std::byte> extensions) {
         if (!further_group_) return false;
     }
     return walk.rest().empty();
+}
+
+// Each: a fixed part, the attribute's name, its value, and padding to 8 bytes.
+bool RequestBuffer::read_security_contexts(Arguments contexts, std::uint32_t count) {
+    for (; count != 0; --count) {
+        const std::size_t before = contexts.rest().size();
+        const auto fixed = contexts.fixed<fuse::SecurityContext>();
+        const auto name = fixed ? contexts.string() : std::nullopt;
+        const auto value = name ? contexts.bytes(fixed->size) : std::nullopt;
+        if (!value || name->empty()) return false;
+        security_contexts_.push_back({.name = *name, .value = *value});
+        const std::size_t used = before - contexts.rest().size();
+        const std::size_t padding = (8 - used % 8) % 8;
+        if (!contexts.bytes(std::min(padding, contexts.rest().size()))) return false;
+    }
+    return true;
 }
 
 std::size_t slice(std::span<const iovec> pieces, std::size_t skip, std::size_t limit, std::span<iovec> room) {

@@ -82,15 +82,24 @@ class RequestBuffer {
     const fuse::InHeader& header() const { return header_; }
     // Behind the header, without extensions.
     Arguments arguments() const { return Arguments(arguments_); }
+    // What a new file is to be labelled with; empty if nothing.
+    struct SecurityContext {
+        CString name;  // of an extended attribute
+        std::span<const std::byte> value;
+    };
+    std::span<const SecurityContext> security_contexts() const { return security_contexts_; }
+
     // The group that the guest's user is also in and the new file's directory belongs to.
     std::optional<std::uint32_t> further_group() const { return further_group_; }
 
   private:
     bool read_extensions(std::span<const std::byte> extensions);
+    bool read_security_contexts(Arguments contexts, std::uint32_t count);
 
     std::vector<std::byte> bytes_;
     fuse::InHeader header_;
     std::span<const std::byte> arguments_;
+    std::vector<SecurityContext> security_contexts_;
     std::optional<std::uint32_t> further_group_;
 };
 

@@ -33,6 +33,7 @@ std::uint64_t FuseWorker::flags_to_agree_on(std::uint64_t offered) const {
     if (options_.posix_acl) wanted |= kPosixAcl | kDontMask;
     if (options_.killpriv_v2) wanted |= kHandleKillPrivV2;
     if (options_.announce_submounts) wanted |= kSubmounts;
+    if (options_.security_label) wanted |= kSecurityCtx;
     if (options_.cache == CachePolicy::kAlways) wanted |= kCacheSymlinks;
     return offered & wanted;
 }

@@ -130,7 +130,9 @@ class TestGuest {
 
     std::uint32_t uid = 0;
     std::uint32_t gid = 0;
-    std::optional<std::uint32_t> further_group;  // sent as an extension
+    // Sent as extensions.
+    std::optional<std::uint32_t> further_group;
+    std::optional<std::pair<std::string, std::string>> security_context;  // name and value
 
     // A request of any bytes behind its header.
     Answer ask_bytes(fuse::Opcode opcode, fuse::NodeId node, std::span<const std::byte> arguments,
@@ -159,26 +161,42 @@ class TestGuest {
 
     std::vector<std::byte> request(fuse::Opcode opcode, fuse::NodeId node,
                                    std::span<const std::byte> arguments) {
-        // Source: Linux, fs/fuse/dir.c: get_create_supp_group.
-        struct Groups {
-            fuse::ExtHeader head;
-            std::uint32_t count;
-            std::uint32_t group;
-        } const groups{
-            .head = {.size = sizeof(Groups), .type = 32}, .count = 1, .group = further_group.value_or(0)};
-        const std::size_t extension = further_group ? sizeof groups : 0;
-        const std::size_t length = sizeof(fuse::InHeader) + arguments.size() + extension;
+        const std::vector<std::byte> extension = extensions();
+        const std::size_t length = sizeof(fuse::InHeader) + arguments.size() + extension.size();
         const fuse::InHeader header{.len = static_cast<std::uint32_t>(length),
                                     .opcode = opcode,
                                     .unique = ++unique_,
                                     .node = node,
                                     .uid = uid,
                                     .gid = gid,
-                                    .total_extlen = static_cast<std::uint16_t>(extension / 8)};
+                                    .total_extlen = static_cast<std::uint16_t>(extension.size() / 8)};
         std::vector<std::byte> bytes(length);
         std::memcpy(bytes.data(), &header, sizeof header);
         if (!arguments.empty()) std::memcpy(bytes.data() + sizeof header, arguments.data(), arguments.size());
-        std::memcpy(bytes.data() + length - extension, &groups, extension);
+        std::ranges::copy(extension, bytes.end() - static_cast<std::ptrdiff_t>(extension.size()));
+        return bytes;
+    }
+    // Source: Linux, fs/fuse/dir.c: get_security_context and get_create_supp_group.
+    std::vector<std::byte> extensions() const {
+        std::vector<std::byte> bytes;
+        if (security_context) {
+            const auto& [name, value] = *security_context;
+            const std::size_t context =
+                (sizeof(fuse::SecurityContext) + name.size() + 1 + value.size() + 7) & ~std::size_t{7};
+            append(bytes, fuse::SecurityContextHeader{.size = static_cast<std::uint32_t>(
+                                                          sizeof(fuse::SecurityContextHeader) + context),
+                                                      .count = 1});
+            append(bytes, fuse::SecurityContext{.size = static_cast<std::uint32_t>(value.size())});
+            append(bytes, name);
+            for (const char c : value)
+                append(bytes, c);
+            bytes.resize(sizeof(fuse::SecurityContextHeader) + context);
+        }
+        if (further_group) {
+            append(bytes, fuse::ExtHeader{.size = 16, .type = 32});
+            append(bytes, std::uint32_t{1});
+            append(bytes, *further_group);
+        }
         return bytes;
     }
     template <typename... Parts>

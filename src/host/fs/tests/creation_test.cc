@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/xattr.h>
 
 #include <thread>
 
@@ -118,6 +119,29 @@ TEST_F(CreationTest, InASetGroupIdDirectory_TheDirectorysGroupIsInherited) {
             EXPECT_EQ(on_host(stranger).st_mode & 07777U, 0755U) << stranger;
         }
         EXPECT_EQ(on_host("d/member").st_mode & 07777U, 02755U);
+    });
+}
+
+TEST_F(CreationTest, SecurityLabels_AreGivenToWhatIsMade_OrNothingIsMade) {
+    ServerOptions options{.xattr = true, .security_label = true};
+    options.xattr_map = *XattrMap::parse(":map:security.:user.virtiofs.:");
+    as_daemon(std::move(options), [&](TestGuest& guest) {
+        guest.security_context = {"security.selinux", "system_u:object_r:x"};
+        EXPECT_EQ(guest.create("file").error, Errno::kNone);
+        EXPECT_EQ(guest.mkdir("directory").error, Errno::kNone);
+        guest.further_group = 5;  // behind it
+        EXPECT_EQ(guest.create("another").error, Errno::kNone);
+        for (const char* const name : {"file", "directory", "another"}) {
+            char value[64];
+            const ssize_t length = ::getxattr(directory_.path(name).c_str(), "user.virtiofs.security.selinux",
+                                              value, sizeof value);
+            ASSERT_GT(length, 0) << name;
+            EXPECT_EQ(std::string_view(value, static_cast<std::size_t>(length)), "system_u:object_r:x")
+                << name;
+        }
+        // Links cannot have attributes of users.
+        EXPECT_EQ(guest.symlink("link", "target").error, Errno::kEPERM);
+        EXPECT_FALSE(std::filesystem::exists(std::filesystem::symlink_status(directory_.path("link"))));
     });
 }
 

@@ -15,8 +15,8 @@ using fuse::FileHandle;
 using fuse::NodeId;
 using fuse::Opcode;
 
-constexpr int kThreads = 4;
-constexpr int kSteps = 5000;
+constexpr int kThreads = 24;
+constexpr int kSteps = 1000;
 
 // What one thread does, by chance, with ids and handles that others may use and end at the same time.
 class Walker {

@@ -31,7 +31,8 @@ void make_files(const std::string& root, std::size_t count) {
     for (std::size_t i = 0; i < count; ++i) {
         const std::string directory = root + "/" + directory_name(i);
         if (i % kFilesInDirectory == 0) std::filesystem::create_directory(directory);
-        const vhost_user::Fd fd(::open((directory + "/" + file_name(i)).c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644));
+        const vhost_user::Fd fd(
+            ::open((directory + "/" + file_name(i)).c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644));
         if (!fd) throw bench::Failure("cannot make file " + std::to_string(i));
     }
 }
@@ -57,7 +58,8 @@ class Guest {
         driver_.transact(*call_);
     }
     fuse::NodeId look_up(fuse::NodeId parent, const std::string& name) {
-        driver_.prepare(*call_, fuse::Opcode::kLookup, parent, fuse::NoArguments{}, name, sizeof(fuse::EntryOut));
+        driver_.prepare(*call_, fuse::Opcode::kLookup, parent, fuse::NoArguments{}, name,
+                        sizeof(fuse::EntryOut));
         driver_.transact(*call_);
         return call_->body_as<fuse::EntryOut>().node;
     }
@@ -71,11 +73,13 @@ class Guest {
     std::unique_ptr<bench::Call> call_;
 };
 
-int run(const std::string& where, std::size_t count, const std::string& binary, std::vector<std::string> arguments) {
+int run(const std::string& where, std::size_t count, const std::string& binary,
+        std::vector<std::string> arguments) {
     const auto directory = bench::ScratchDirectory::make(where);
     if (!directory) throw bench::Failure(directory.error());
     make_files(directory->path(), count);
-    auto daemon = lab::Daemon::start({.directory = directory->path(), .binary = binary, .arguments = std::move(arguments)});
+    auto daemon = lab::Daemon::start(
+        {.directory = directory->path(), .binary = binary, .arguments = std::move(arguments)});
     if (!daemon) throw bench::Failure(daemon.error());
     const bench::Watchdog watchdog;
     Guest guest((*daemon)->socket_path());
@@ -92,8 +96,8 @@ int run(const std::string& where, std::size_t count, const std::string& binary, 
     for (std::size_t i = 0; i < count; i += 997)  // all are known still
         guest.get_attributes(known[i]);
     const bool holds = *descriptors < kMostDescriptors && each <= kMostBytes;
-    fmt::print("{} known files: {} descriptors (fewer than {}), {:.0f} bytes each (at most {:.0f}): {}\n", count,
-               *descriptors, kMostDescriptors, each, kMostBytes, holds ? "holds" : "MISSED");
+    fmt::print("{} known files: {} descriptors (fewer than {}), {:.0f} bytes each (at most {:.0f}): {}\n",
+               count, *descriptors, kMostDescriptors, each, kMostBytes, holds ? "holds" : "MISSED");
     return holds ? 0 : 1;
 }
 

@@ -121,6 +121,10 @@ HostResult<void> Volume::Impl::rename_once(const File& file, std::span<const std
                                     to_name, 0);
         });
         if (!done) {
+            // A directory has taken the file's name meanwhile, which the host will not put in a file's place.
+            if (done.error().is(fuse::Errno::kENOTDIR)) {
+                return std::unexpected(Failure(nt::Status::kObjectNameNotFound));
+            }
             const bool onto_directory = done.error().is(fuse::Errno::kEISDIR) ||
                                         done.error().is(fuse::Errno::kENOTEMPTY) ||
                                         done.error().is(fuse::Errno::kEEXIST);

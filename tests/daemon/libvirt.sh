@@ -80,6 +80,7 @@ started() {
     done
 }
 
+all_started() { [ "$(started | wc -l)" -eq 3 ]; }
 arguments() { tr '\0' ' ' <"/proc/$1/cmdline" | cut -d' ' -f2- | sed -E 's/--fd=[0-9]+/--fd=N/; s/ $//'; }
 
 # start_domain KERNEL-OPTIONS [BINARY]: until both shares were visited. $family: what belongs to it; of the daemons
@@ -93,8 +94,8 @@ start_domain() {
     to_end+=("$runner")
     guest_pid=$runner
     eventually 60 "libvirt starts the machine" is_running
+    eventually 30 "libvirt's notes of the machine and two daemons" all_started
     mapfile -t family < <(started)
-    expect "machine and daemons" "${#family[@]}" 3
     found_arguments=$(arguments "${family[1]}")
     named_arguments=$(arguments "${family[2]}")
     found_program=$(readlink "/proc/${family[1]}/exe")

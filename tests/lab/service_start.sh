@@ -8,6 +8,8 @@ export WINEDEBUG=-all WINEARCH=win64 WINEDLLOVERRIDES="mscoree,mshtml,winemenubu
 trap '/usr/lib/wine/wineserver64 -k >/dev/null 2>&1 || true; rm -rf "$work" /dev/shm/vfslab-service-start-$$-*' EXIT
 scripts/make-wine-prefix
 cp -a "$build/wine-prefix" "$WINEPREFIX"
+# One that ends between two programs could be met while it does.
+/usr/lib/wine/wineserver64 -p
 mkdir "$work/alone" "$work/winfsp" "$work/winfsp/bin"
 cp "$binaries/virtiofs.exe" "$work/alone/"
 

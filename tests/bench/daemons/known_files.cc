@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "fuse/request.h"
 #include "lab/channel/daemon.h"
 #include "tests/bench/daemons/fuse_driver.h"
 #include "tests/bench/scratch_directory.h"

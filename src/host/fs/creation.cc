@@ -41,7 +41,7 @@ int FuseWorker::label(int fd) {
     const DescriptorPath path(fd);
     for (const auto& context : request_.security_contexts()) {
         if (!agreed(fuse::init_flag::kSecurityCtx)) return EINVAL;
-        const auto name = host_xattr_name(context.name);
+        const auto name = host_xattr_name(context.name.view());
         if (!name) return static_cast<int>(name.error());
         if (::setxattr(path.c_str(), name->c_str(), context.value.data(), context.value.size(), 0) != 0)
             return errno;
@@ -69,11 +69,11 @@ void FuseWorker::mknod(const InHeader& header, Arguments arguments, const Reply&
         const auto acting = act_as(header);
         if (!acting) return reply.fail(acting.error());
         const CreationMask mask(agreed(fuse::init_flag::kDontMask), in->umask);
-        if (::mknodat(parent->fd(), name->data(), in->mode, device_of(in->rdev)) != 0)
+        if (::mknodat(parent->fd(), name->c_str(), in->mode, device_of(in->rdev)) != 0)
             return reply.finish(errno);
     }
-    if (const int error = label_made(*parent, name->data(), 0); error != 0) return reply.finish(error);
-    answer_entry(*parent, name->data(), reply);
+    if (const int error = label_made(*parent, name->c_str(), 0); error != 0) return reply.finish(error);
+    answer_entry(*parent, name->c_str(), reply);
 }
 
 void FuseWorker::mkdir(const InHeader& header, Arguments arguments, const Reply& reply) {
@@ -86,12 +86,12 @@ void FuseWorker::mkdir(const InHeader& header, Arguments arguments, const Reply&
         const auto acting = act_as(header);
         if (!acting) return reply.fail(acting.error());
         const CreationMask mask(agreed(fuse::init_flag::kDontMask), in->umask);
-        if (::mkdirat(parent->fd(), name->data(), in->mode & kPermissionBits) != 0)
+        if (::mkdirat(parent->fd(), name->c_str(), in->mode & kPermissionBits) != 0)
             return reply.finish(errno);
     }
-    if (const int error = label_made(*parent, name->data(), AT_REMOVEDIR); error != 0)
+    if (const int error = label_made(*parent, name->c_str(), AT_REMOVEDIR); error != 0)
         return reply.finish(error);
-    answer_entry(*parent, name->data(), reply);
+    answer_entry(*parent, name->c_str(), reply);
 }
 
 void FuseWorker::symlink(const InHeader& header, Arguments arguments, const Reply& reply) {
@@ -103,10 +103,10 @@ void FuseWorker::symlink(const InHeader& header, Arguments arguments, const Repl
     {
         const auto acting = act_as(header);
         if (!acting) return reply.fail(acting.error());
-        if (::symlinkat(target->data(), parent->fd(), name->data()) != 0) return reply.finish(errno);
+        if (::symlinkat(target->c_str(), parent->fd(), name->c_str()) != 0) return reply.finish(errno);
     }
-    if (const int error = label_made(*parent, name->data(), 0); error != 0) return reply.finish(error);
-    answer_entry(*parent, name->data(), reply);
+    if (const int error = label_made(*parent, name->c_str(), 0); error != 0) return reply.finish(error);
+    answer_entry(*parent, name->c_str(), reply);
 }
 
 // Opens the file, or makes it. Only what was made here belongs to the request's user.
@@ -171,7 +171,7 @@ void FuseWorker::create(const InHeader& header, Arguments arguments, const Reply
     if (!name) return reply.fail(Errno::kEINVAL);
     const auto parent = pin(header.node);
     if (!parent) return reply.fail(parent.error());
-    auto file = create_file(header, *parent, name->data(), *in);
+    auto file = create_file(header, *parent, name->c_str(), *in);
     if (!file) return reply.fail(file.error());
     answer_created(*parent, std::move(*file), in->flags, reply);
 }

@@ -32,7 +32,7 @@ constexpr std::size_t kNameOffset = offsetof(KernelRecord, type) + 1;
 
 struct HostEntry {
     fuse::Dirent dirent;
-    std::string_view name;  // a NUL follows
+    CString name;
 };
 
 bool is_dot_or_dotdot(std::string_view name) {
@@ -59,7 +59,7 @@ std::expected<std::optional<HostEntry>, Errno> peek(OpenDirectory& directory) {
                                 .off = static_cast<std::uint64_t>(head.off),
                                 .namelen = static_cast<std::uint32_t>(text.size()),
                                 .type = head.type},
-                     .name = text};
+                     .name = CString(text)};
 }
 
 void step(OpenDirectory& directory, std::uint64_t next_offset) {
@@ -155,7 +155,7 @@ void FuseWorker::readdir(const InHeader& header, Arguments arguments, const Repl
     read_directory(header, arguments, reply,
                    [&](const NodeTable::Pin&, const HostEntry& entry, std::size_t room) {
                        if (fuse::dirent_bytes(entry.name.size()) > room) return false;
-                       append(scratch_, entry.dirent, entry.name);
+                       append(scratch_, entry.dirent, entry.name.view());
                        return true;
                    });
 }
@@ -165,12 +165,12 @@ void FuseWorker::readdirplus(const InHeader& header, Arguments arguments, const 
                    [&](const NodeTable::Pin& node, const HostEntry& entry, std::size_t room) {
                        if (fuse::direntplus_bytes(entry.name.size()) > room) return false;
                        fuse::DirentPlus record{.entry = {}, .dirent = entry.dirent};
-                       if (!is_dot_or_dotdot(entry.name)) {
+                       if (!is_dot_or_dotdot(entry.name.view())) {
                            // Without an entry the guest looks it up itself, if it is still there.
-                           if (const auto found = enter_by_handle(node, entry.name.data()))
+                           if (const auto found = enter_by_handle(node, entry.name.c_str()))
                                record.entry = *found;
                        }
-                       append(scratch_, record, entry.name);
+                       append(scratch_, record, entry.name.view());
                        return true;
                    });
 }

@@ -114,7 +114,7 @@ void FuseWorker::flush(const InHeader& header, Arguments arguments, const Reply&
     reply.succeed();
 }
 
-void FuseWorker::sync_descriptor(std::shared_ptr<void> owner, int fd, const fuse::FsyncIn& arguments,
+void FuseWorker::sync_descriptor(const std::shared_ptr<void>& owner, int fd, const fuse::FsyncIn& arguments,
                                  const Reply& reply) {
     const bool data_only = (arguments.fsync_flags & fuse::kFsyncDataOnly) != 0;
     if (io_ != nullptr) {

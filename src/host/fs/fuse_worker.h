@@ -97,7 +97,7 @@ class FuseWorker final : public RequestWorker {
     void fallocate(const InHeader&, Arguments, const Reply&);
     void lseek(const InHeader&, Arguments, const Reply&);
     void copy_file_range(const InHeader&, Arguments, const Reply&);
-    void sync_descriptor(std::shared_ptr<void> owner, int fd, const fuse::FsyncIn& arguments,
+    void sync_descriptor(const std::shared_ptr<void>& owner, int fd, const fuse::FsyncIn& arguments,
                          const Reply& reply);
     // The flags that the host's kernel is given for the guest's.
     int host_open_flags(std::uint32_t flags) const;

@@ -34,11 +34,11 @@ void FuseWorker::link(const InHeader& header, Arguments arguments, const Reply& 
     const auto parent = pin(header.node);
     if (!parent) return reply.fail(parent.error());
     const DescriptorPath path(node->fd());
-    if (::linkat(server_.proc_self_fd_.get(), path.c_str(), parent->fd(), name->data(), AT_SYMLINK_FOLLOW) !=
+    if (::linkat(server_.proc_self_fd_.get(), path.c_str(), parent->fd(), name->c_str(), AT_SYMLINK_FOLLOW) !=
         0) {
         return reply.finish(errno);
     }
-    answer_entry(*parent, name->data(), reply);
+    answer_entry(*parent, name->c_str(), reply);
 }
 
 void FuseWorker::unlink(const InHeader& header, Arguments arguments, const Reply& reply) {
@@ -46,8 +46,8 @@ void FuseWorker::unlink(const InHeader& header, Arguments arguments, const Reply
     if (!name) return reply.fail(Errno::kEINVAL);
     const auto parent = pin(header.node);
     if (!parent) return reply.fail(parent.error());
-    const auto removed = node_without_name(*parent, name->data());
-    const int error = ::unlinkat(parent->fd(), name->data(), 0) == 0 ? 0 : errno;
+    const auto removed = node_without_name(*parent, name->c_str());
+    const int error = ::unlinkat(parent->fd(), name->c_str(), 0) == 0 ? 0 : errno;
     if (error == 0 && removed) NodeTable::outlive_names(*removed);
     reply.finish(error);
 }
@@ -57,8 +57,8 @@ void FuseWorker::rmdir(const InHeader& header, Arguments arguments, const Reply&
     if (!name) return reply.fail(Errno::kEINVAL);
     const auto parent = pin(header.node);
     if (!parent) return reply.fail(parent.error());
-    const auto removed = node_without_name(*parent, name->data());
-    const int error = ::unlinkat(parent->fd(), name->data(), AT_REMOVEDIR) == 0 ? 0 : errno;
+    const auto removed = node_without_name(*parent, name->c_str());
+    const int error = ::unlinkat(parent->fd(), name->c_str(), AT_REMOVEDIR) == 0 ? 0 : errno;
     if (error == 0 && removed) NodeTable::outlive_names(*removed);
     reply.finish(error);
 }
@@ -74,10 +74,10 @@ void FuseWorker::rename_with(const InHeader& header, fuse::NodeId new_directory,
     const auto to = pin(new_directory);
     if (!to) return reply.fail(to.error());
     const auto replaced =
-        (flags & fuse::kRenameNoReplace) == 0 ? node_without_name(*to, new_name->data()) : std::nullopt;
+        (flags & fuse::kRenameNoReplace) == 0 ? node_without_name(*to, new_name->c_str()) : std::nullopt;
     const int result = flags == 0
-                           ? ::renameat(from->fd(), old_name->data(), to->fd(), new_name->data())
-                           : ::renameat2(from->fd(), old_name->data(), to->fd(), new_name->data(), flags);
+                           ? ::renameat(from->fd(), old_name->c_str(), to->fd(), new_name->c_str())
+                           : ::renameat2(from->fd(), old_name->c_str(), to->fd(), new_name->c_str(), flags);
     const int error = result == 0 ? 0 : errno;
     if (error == 0 && replaced && (flags & fuse::kRenameExchange) == 0) NodeTable::outlive_names(*replaced);
     reply.finish(error);

@@ -118,7 +118,7 @@ void FuseWorker::lookup(const InHeader& header, Arguments arguments, const Reply
     if (!name) return reply.fail(Errno::kEINVAL);
     const auto parent = pin(header.node);
     if (!parent) return reply.fail(parent.error());
-    answer_entry(*parent, name->data(), reply);
+    answer_entry(*parent, name->c_str(), reply);
 }
 
 void FuseWorker::forget(const InHeader& header, Arguments arguments) {

@@ -75,7 +75,7 @@ bool RequestBuffer::read_security_contexts(Arguments contexts, std::uint32_t cou
         const auto fixed = contexts.fixed<fuse::SecurityContext>();
         const auto name = fixed ? contexts.string() : std::nullopt;
         const auto value = name ? contexts.bytes(fixed->size) : std::nullopt;
-        if (!value || name->empty()) return false;
+        if (!value || name->size() == 0) return false;
         security_contexts_.push_back({.name = *name, .value = *value});
         const std::size_t used = before - contexts.rest().size();
         const std::size_t padding = (8 - used % 8) % 8;

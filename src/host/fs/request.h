@@ -14,11 +14,9 @@
 #include "fuse/protocol.h"
 #include "fuse/request.h"
 #include "host/exchange.h"
+#include "host/fs/c_string.h"
 
 namespace host {
-
-// A string of a request, with a NUL behind its last byte.
-using CString = std::string_view;
 
 // What is left of a request's arguments.
 class Arguments {
@@ -41,7 +39,7 @@ class Arguments {
         const void* const end = rest_.empty() ? nullptr : std::memchr(rest_.data(), 0, rest_.size());
         if (end == nullptr) return std::nullopt;
         const auto length = static_cast<std::size_t>(static_cast<const std::byte*>(end) - rest_.data());
-        const CString text(reinterpret_cast<const char*>(rest_.data()), length);
+        const CString text(std::string_view(reinterpret_cast<const char*>(rest_.data()), length));
         rest_ = rest_.subspan(length + 1);
         return text;
     }
@@ -49,7 +47,9 @@ class Arguments {
     // The next string if it can name a directory's entry: "." and ".." cannot.
     std::optional<CString> name() {
         const auto text = string();
-        if (!text || !fuse::is_component(*text) || *text == "." || *text == "..") return std::nullopt;
+        if (!text || !fuse::is_component(text->view()) || text->view() == "." || text->view() == "..") {
+            return std::nullopt;
+        }
         return text;
     }
 

@@ -53,11 +53,12 @@ void FuseWorker::setxattr(const InHeader& header, Arguments arguments, const Rep
     const auto guest_name = arguments.string();
     const auto value = guest_name ? arguments.bytes(in.size) : std::nullopt;
     if (!value) return reply.fail(Errno::kEINVAL);
-    const auto name = host_xattr_name(*guest_name);
+    const auto name = host_xattr_name(guest_name->view());
     if (!name) return reply.fail(name.error());
     const auto node = pin(header.node);
     if (!node) return reply.fail(node.error());
-    const bool kill = *guest_name == kAccessAcl && (in.setxattr_flags & fuse::kSetXattrAclKillSgid) != 0;
+    const bool kill =
+        guest_name->view() == kAccessAcl && (in.setxattr_flags & fuse::kSetXattrAclKillSgid) != 0;
     std::optional<ActingAs> acting;
     if (kill) {  // the bit stays for members of the file's group
         auto begun = act_as(header);
@@ -75,7 +76,7 @@ void FuseWorker::getxattr(const InHeader& header, Arguments arguments, const Rep
     const auto in = arguments.fixed<fuse::GetXattrIn>();
     const auto guest_name = in ? arguments.string() : std::nullopt;
     if (!guest_name) return reply.fail(Errno::kEINVAL);
-    const auto name = host_xattr_name(*guest_name);
+    const auto name = host_xattr_name(guest_name->view());
     // A name that the map forbids is one that no file has.
     if (!name) return reply.fail(name.error() == Errno::kEPERM ? Errno::kENODATA : name.error());
     const auto node = pin(header.node);
@@ -117,7 +118,7 @@ void FuseWorker::listxattr(const InHeader& header, Arguments arguments, const Re
 void FuseWorker::removexattr(const InHeader& header, Arguments arguments, const Reply& reply) {
     const auto guest_name = arguments.string();
     if (!guest_name) return reply.fail(Errno::kEINVAL);
-    const auto name = host_xattr_name(*guest_name);
+    const auto name = host_xattr_name(guest_name->view());
     if (!name) return reply.fail(name.error());
     const auto node = pin(header.node);
     if (!node) return reply.fail(node.error());
